@@ -1,1 +1,13 @@
-export {};
+export * from './errors.ts';
+export * from './ids.ts';
+export * from './lifecycle/endpoint.ts';
+export * from './memory/allocation.ts';
+export * from './memory/footprint.ts';
+export * from './memory/gpu-reading.ts';
+export * from './placement/plan.ts';
+export * from './placement/snapshot.ts';
+export * from './ports/endpoint-registry.ts';
+export * from './ports/engine-client.ts';
+export * from './ports/engine-runtime.ts';
+export * from './ports/gpu-probe.ts';
+export * from './ports/leadership.ts';
