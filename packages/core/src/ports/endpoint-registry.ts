@@ -4,6 +4,7 @@ import type { Footprint } from '../memory/footprint.ts';
 import type { Reason } from '../placement/plan.ts';
 import type { Claim, PlacementRight } from '../placement/snapshot.ts';
 import type { FailureShape } from '../errors.ts';
+import type { HostView } from './edge-session.ts';
 import type { Term } from './leadership.ts';
 
 /** Requests of one model that wait at one edge replica, for one right. Absolute values, so that a repeated report changes nothing. */
@@ -99,6 +100,8 @@ export interface EndpointRegistry {
    */
   stopDrained(term: Term, stopping: Endpoint & { readonly state: 'stopping' }): Promise<boolean>;
   putPlacementStatus(term: Term, status: PlacementStatus): Promise<void>;
+  /** Publishes what the ledger knows of this host, for people. */
+  putHostView(term: Term, host: HostView): Promise<void>;
   /** When Redis may have lost leases it had granted: nothing is stopped before. */
   quietUntilMs(): number;
 }

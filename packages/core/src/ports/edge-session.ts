@@ -1,0 +1,116 @@
+import type { Generation, ModelName } from '../ids.ts';
+import type { EndpointUrls } from '../lifecycle/endpoint.ts';
+import type { PlacementRight } from '../placement/snapshot.ts';
+import type { PlacementStatus, RegistryState, Wish } from './endpoint-registry.ts';
+
+/** An endpoint as an edge replica with a lease on it knows it. */
+export interface LeasedEndpoint {
+  readonly generation: Generation;
+  readonly model: ModelName;
+  readonly urls: EndpointUrls;
+  readonly servedNames: readonly string[];
+  readonly hasCounter: boolean;
+}
+
+/** One request counted in flight. */
+export interface RequestSlot {
+  readonly endpoint: LeasedEndpoint;
+  /** Aborts when the endpoint is gone or an operator forces its stop: nothing more will come from it. */
+  readonly gone: AbortSignal;
+  /** Counts the request out; later calls do nothing. */
+  end(): void;
+}
+
+export type AcquireAnswer =
+  /** `begin` succeeds now, unless it races with a drain. */
+  | { readonly kind: 'ready' }
+  /** No endpoint of the model may be leased; `state` is that of its newest generation. */
+  | { readonly kind: 'not-ready'; readonly state: 'starting' | 'draining' | 'stopping' | 'none' };
+
+/** A request that waits for its model. Stands in the replica's record until `leave`. */
+export interface WaiterTicket {
+  /** Forgets the waiter; later calls do nothing. */
+  leave(): void;
+}
+
+/**
+ * One edge replica's session with the registry: leases, requests in flight, waiters. `begin` and `end` are synchronous and local; one
+ * script call every renewal period reports and renews everything, so that a hot request costs no Redis round trip.
+ */
+export interface EdgeSession {
+  /** Counts a request in on a leased endpoint of the model; `null` when this replica may not send to one right now. */
+  begin(model: ModelName): RequestSlot | null;
+  /** Asks for a lease; all callers for one model share one round trip. Throws `REDIS_UNAVAILABLE`. */
+  acquire(model: ModelName): Promise<AcquireAnswer>;
+  /**
+   * Registers a waiter. When it resolves, the waiter stands in Redis. Throws `QUEUE_FULL` (429) over the limits per model and in all,
+   * `REDIS_UNAVAILABLE`.
+   */
+  join(waiter: {
+    readonly model: ModelName;
+    readonly right: PlacementRight;
+    readonly arrivedAtMs: number;
+    readonly deadlineAtMs: number;
+  }): Promise<WaiterTicket>;
+  /** Requests in flight at this replica. */
+  inFlight(): number;
+  /** True once the first sync succeeded. */
+  readonly synced: boolean;
+  /** Since when syncing fails; `null` while it succeeds. */
+  readonly failingSinceMs: number | null;
+}
+
+export type PlacementOutcome = { readonly kind: 'ready'; readonly generation: Generation } | { readonly kind: 'abandoned' };
+
+/** The edge's side of the placement queue. */
+export interface PlacementClient {
+  /**
+   * Adds the model's job or joins the one there is, and waits for its end. The outcome is a hint; only a lease gives the right to send.
+   * Throws the placement's own failure (`DOES_NOT_FIT`, `ENGINE_START_FAILED`, …) and `REDIS_UNAVAILABLE` within 2 s when the job cannot
+   * be added. Rejects with the signal's reason when it aborts; the job goes on.
+   */
+  place(model: ModelName, options: { readonly signal: AbortSignal }): Promise<PlacementOutcome>;
+}
+
+/** What everybody may read. */
+export interface RegistryReader {
+  /** Throws `REDIS_UNAVAILABLE`. */
+  read(): Promise<RegistryState>;
+  readPlacementStatuses(): Promise<readonly PlacementStatus[]>;
+  /** The leading orchestrator and how long ago it last proved itself; `null` when none leads. */
+  readLeader(): Promise<LeaderView | null>;
+  /** Leaves a wish, so that a placement goes on without a connection. */
+  putWish(wish: Omit<Wish, 'endsAtMs' | 'arrivedAtMs'> & { readonly arrivedMsAgo: number; readonly endsInMs: number }): Promise<void>;
+}
+
+/** What the leading orchestrator publishes of itself, about once a second. */
+export interface LeaderView {
+  readonly id: string;
+  readonly epoch: string;
+  readonly sinceMs: number;
+  /** GPUs with their ledger, for people and for `/admin/v1/state`. */
+  readonly host: HostView | null;
+}
+
+export interface HostView {
+  readonly updatedAtMs: number;
+  readonly readingsAvailable: boolean;
+  /** Why learning is switched off, or a dependency fails; empty when all is well. */
+  readonly problems: readonly { readonly code: string; readonly message: string }[];
+  readonly gpus: readonly GpuView[];
+}
+
+export interface GpuView {
+  readonly uuid: string;
+  readonly index: number;
+  readonly product: string;
+  readonly totalMiB: number | null;
+  readonly budgetMiB: number | null;
+  readonly usedMiB: number | null;
+  readonly foreignMiB: number | null;
+  readonly freeMiB: number | null;
+  readonly reservedMiB: number;
+  readonly claimedMiB: number;
+  readonly endpointsMiB: number;
+  readonly foreignProcesses: readonly { readonly pid: number; readonly name: string; readonly usedMiB: number | null }[];
+}
