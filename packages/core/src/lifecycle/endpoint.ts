@@ -64,6 +64,8 @@ export interface StartingEndpoint extends EndpointBase {
   readonly startedAtMs: number | null;
   /** Phase of the load, as the engine's log tells; see `LoadPhase` of the engine knowledge. */
   readonly phase: string;
+  /** Used memory of its GPUs just before its start: the fallback where the driver tells no memory per process. */
+  readonly usedBefore: readonly GpuAllocation[];
   /** When the load counts as failed. */
   readonly deadlineAtMs: number;
 }

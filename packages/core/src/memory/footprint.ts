@@ -28,8 +28,8 @@ export interface LoadTimes {
 
 /** GPU memory that a model needs, as measured, margin included. */
 export interface Footprint extends FootprintKey {
-  /** Per GPU the engine runs on: the largest of its GPUs, margin included. */
-  readonly vramMiB: number;
+  /** Per GPU the engine runs on: the largest of its GPUs, margin included. `null`: never measured, only `kvCacheBytes` is learned yet. */
+  readonly vramMiB: number | null;
   readonly source: FootprintSource;
   readonly samples: readonly FootprintSample[];
   readonly loads: readonly LoadTimes[];

@@ -38,8 +38,8 @@ export interface EngineSpec extends EngineIdentity {
   readonly args: readonly string[];
   /** In plain text; adapters never log it. */
   readonly env: Readonly<Record<string, string>>;
-  /** Devices given to it; empty for the CPU. */
-  readonly gpuUuids: readonly GpuUuid[];
+  /** Devices given to it; empty for the CPU; `all` only where no reading tells which there are. */
+  readonly gpuUuids: readonly GpuUuid[] | 'all';
   readonly mounts: readonly EngineMount[];
   readonly shmSizeBytes: number | null;
   /** Grace that the runtime's own stop default must exceed. */
