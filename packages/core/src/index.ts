@@ -1,6 +1,7 @@
 export * from './errors.ts';
 export * from './ids.ts';
 export * from './lifecycle/endpoint.ts';
+export * from './lifecycle/engine-identity.ts';
 export * from './memory/allocation.ts';
 export * from './memory/footprint.ts';
 export * from './memory/gpu-reading.ts';
