@@ -12,6 +12,8 @@ export interface GpuReading {
   readonly driverReservedMiB: number | null;
   readonly usedMiB: number | null;
   readonly freeMiB: number | null;
+  /** The card is cut into MIG slices; it then has no numbers, and nothing is placed on it as a whole. */
+  readonly migEnabled?: boolean;
 }
 
 /** One process that holds memory of one GPU. A process on two GPUs has two rows. */

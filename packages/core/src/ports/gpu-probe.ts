@@ -11,6 +11,11 @@ export interface CommandResult {
 export interface NvidiaSmiRunner {
   /** Throws `GPU_PROBE_FAILED` when the program cannot be run at all or does not end within `timeoutMs`, and `DOCKER_UNAVAILABLE`. */
   run(args: readonly string[], options: { readonly timeoutMs: number }): Promise<CommandResult>;
+  /**
+   * The same for several command lines, one after the other in this order, where that is cheaper than separate runs (one container
+   * instead of two). Every command line is run and answered, whatever the one before it returned; `timeoutMs` is for all of them.
+   */
+  runAll?(commandLines: readonly (readonly string[])[], options: { readonly timeoutMs: number }): Promise<readonly CommandResult[]>;
 }
 
 /** Reads GPU memory. */
