@@ -1,7 +1,7 @@
 import type { Generation, ModelName } from '../ids.ts';
 import type { EndpointUrls } from '../lifecycle/endpoint.ts';
 import type { PlacementRight } from '../placement/snapshot.ts';
-import type { PlacementStatus, RegistryState, Wish } from './endpoint-registry.ts';
+import type { PlacementStatus, RegistryState, StopRequest, Wish } from './endpoint-registry.ts';
 
 /** An endpoint as an edge replica with a lease on it knows it. */
 export interface LeasedEndpoint {
@@ -52,6 +52,11 @@ export interface EdgeSession {
     readonly arrivedAtMs: number;
     readonly deadlineAtMs: number;
   }): Promise<WaiterTicket>;
+  /**
+   * Names who closes the sockets to an endpoint: called before this replica gives its lease on a generation back, which waits for it. A vLLM
+   * that gets SIGTERM with sockets open leaves them hanging and does not exit (vLLM 0.32.0, measured).
+   */
+  onLeaseEnding(closeSockets: (generation: Generation) => Promise<void>): void;
   /** Requests in flight at this replica. */
   inFlight(): number;
   /** True once the first sync succeeded. */
@@ -81,6 +86,8 @@ export interface RegistryReader {
   readLeader(): Promise<LeaderView | null>;
   /** Leaves a wish, so that a placement goes on without a connection. */
   putWish(wish: Omit<Wish, 'endsAtMs' | 'arrivedAtMs'> & { readonly arrivedMsAgo: number; readonly endsInMs: number }): Promise<void>;
+  /** Asks the orchestrator to stop endpoints; it looks at such requests with every step. Throws `REDIS_UNAVAILABLE`. */
+  putStopRequest(request: Omit<StopRequest, 'requestedAtMs'>): Promise<void>;
 }
 
 /** What the leading orchestrator publishes of itself, about once a second. */

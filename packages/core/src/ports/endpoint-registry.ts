@@ -37,6 +37,20 @@ export interface Wish {
   readonly endsAtMs: number;
 }
 
+/** An operator's stop. Ends when what it names is gone, or when the orchestrator removes it. */
+export interface StopRequest {
+  readonly id: string;
+  readonly target:
+    | { readonly kind: 'all' }
+    | { readonly kind: 'model'; readonly model: ModelName }
+    | { readonly kind: 'generation'; readonly generation: Generation };
+  /** Stops at once, whatever is in flight. */
+  readonly force: boolean;
+  /** How long requests in flight may go on before the stop is forced; `null`: as long as they take. */
+  readonly deadlineMs: number | null;
+  readonly requestedAtMs: number;
+}
+
 /** Back-off of a model after failed starts. */
 export interface Quarantine {
   readonly model: ModelName;
@@ -67,6 +81,8 @@ export interface RegistryState {
   readonly claims: readonly Claim[];
   readonly wishes: readonly Wish[];
   readonly quarantines: readonly Quarantine[];
+  /** What operators asked to stop. */
+  readonly stopRequests?: readonly StopRequest[];
 }
 
 /** One atomic, fenced set of writes. All or none. */
@@ -82,6 +98,7 @@ export interface RegistryChange {
   readonly removeWishes?: readonly string[];
   readonly putQuarantines?: readonly Quarantine[];
   readonly removeQuarantines?: readonly ModelName[];
+  readonly removeStopRequests?: readonly string[];
 }
 
 /** The registry as its only writer, the leading orchestrator, uses it. */
