@@ -9,7 +9,7 @@ import { formatDuration } from '../values/parse-duration.ts';
 import { formatMemory } from '../values/parse-memory.ts';
 import { checkEnvironment, checkModel, checkVolumes } from './check-model.ts';
 import type { Finding } from './check-model.ts';
-import { isRecord } from './read-document.ts';
+import { inOrder, isRecord } from './read-document.ts';
 import type { CatalogDocument } from './read-document.ts';
 import { describeIssue, shapeProblems } from './shape-problems.ts';
 
@@ -23,9 +23,7 @@ export function checkCatalog(document: CatalogDocument, raw: Raw): { problems: C
   const parsed = catalogSchema.safeParse(raw, { error: describeIssue });
   const shape = parsed.success ? [] : shapeProblems(document, catalogSchema, parsed.error.issues);
   const rules = [...checkHost(raw), ...checkProtocol(raw), ...checkDefaults(raw), ...checkModels(raw), ...checkNames(raw)];
-  const problems = [...shape, ...rules.map(({ path, message }) => document.problemAt(path, message))].toSorted(
-    (left, right) => left.line - right.line || left.column - right.column,
-  );
+  const problems = inOrder([...document.problems, ...shape, ...rules.map(({ path, message }) => document.problemAt(path, message))]);
   return parsed.success && problems.length === 0 ? { problems, shape: parsed.data } : { problems };
 }
 

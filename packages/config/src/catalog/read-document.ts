@@ -6,7 +6,7 @@ export type KeyPath = readonly (string | number)[];
 
 /** A catalog file as plain data that still knows where each key stands. */
 export interface CatalogDocument {
-  /** Plain data; `null` sections and models are empty ones. `undefined` when the text is no YAML map. */
+  /** Plain data; `null` sections and models are empty ones. `undefined` when the text cannot be read as a map. */
   readonly value: Readonly<Record<string, unknown>> | undefined;
   /** Syntax errors, duplicate keys, unknown anchors. */
   readonly problems: readonly CatalogProblem[];
@@ -25,7 +25,11 @@ export function readDocument(text: string): CatalogDocument {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col), key, message };
   };
-  const problems = [...document.errors, ...document.warnings].map(({ pos, message }) => at(pos[0], '', sentence(message)));
+  const twice = document.errors
+    .filter(({ code }) => code === 'DUPLICATE_KEY')
+    .map(({ pos }) => at(pos[0], '', describeTwice(text, pos[0])));
+  const broken = document.errors.filter(({ code }) => code !== 'DUPLICATE_KEY');
+  const problems = [...broken, ...document.warnings].map(({ pos, message }) => at(pos[0], '', sentence(message)));
   visit(document, {
     Alias: (_, node) => {
       if (node.resolve(document) === undefined)
@@ -33,11 +37,16 @@ export function readDocument(text: string): CatalogDocument {
     },
   });
   const problemAt = (path: KeyPath, message: string) => at(offsetOf(document, path), formatKeyPath(path), message);
-  if (problems.length > 0) return { value: undefined, problems, problemAt };
+  if (problems.length > 0) return { value: undefined, problems: inOrder([...problems, ...twice]), problemAt };
   keepSpelling(document);
-  const value = plainValue(document);
-  if (isRecord(value)) return { value: withoutNulls(value), problems, problemAt };
-  return { value: undefined, problems: [at(0, '', describeNoMap(value))], problemAt };
+  const plain = toPlain(document);
+  if (plain.refusal !== undefined) return { value: undefined, problems: [at(0, '', plain.refusal)], problemAt };
+  return { value: withoutNulls(plain.value), problems: twice, problemAt };
+}
+
+/** By line, then by column. */
+export function inOrder(problems: readonly CatalogProblem[]): CatalogProblem[] {
+  return problems.toSorted((left, right) => left.line - right.line || left.column - right.column);
 }
 
 /** `models."llama-3.1-8b".args[1]`, as messages and editors write it. */
@@ -88,12 +97,15 @@ function keepSpelling(document: Document.Parsed): void {
   });
 }
 
-/** Too many aliases of aliases are the one thing that yaml only finds here. */
-function plainValue(document: Document.Parsed): unknown {
+function toPlain(document: Document.Parsed): { value: Record<string, unknown>; refusal?: undefined } | { refusal: string } {
   try {
-    return document.toJS({ maxAliasCount: 100 });
+    const value: unknown = document.toJS({ maxAliasCount: 100 });
+    if (isRecord(value)) return { value };
+    if (value === null || value === undefined) return { refusal: 'the file is empty. Write at least one entry under models' };
+    return { refusal: 'the file is not a map of settings. It begins with keys such as host: and models:' };
   } catch (error) {
-    if (error instanceof ReferenceError) return error;
+    // Too many aliases of aliases are the one thing that yaml only finds here.
+    if (error instanceof ReferenceError) return { refusal: `${sentence(error.message)}. Write the values out` };
     throw error;
   }
 }
@@ -109,10 +121,9 @@ function withoutNulls(value: Record<string, unknown>): Record<string, unknown> {
   );
 }
 
-function describeNoMap(value: unknown): string {
-  if (value instanceof ReferenceError) return `${sentence(value.message)}. Write the values out`;
-  if (value === null || value === undefined) return 'the file is empty. Write at least one entry under models';
-  return 'the file is not a map of settings. It begins with keys such as host: and models:';
+function describeTwice(text: string, offset: number): string {
+  const key = /^[^\s:,}]+/.exec(text.slice(offset))?.[0] ?? 'a key';
+  return `${key} is written twice. Remove one of them`;
 }
 
 function sentence(text: string): string {

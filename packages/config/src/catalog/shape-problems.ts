@@ -5,22 +5,18 @@ import type { CatalogDocument, KeyPath } from './read-document.ts';
 
 /** What zod has to say about a value that breaks a rule which carries no text of its own. Takes zod's raw issue. */
 export function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
-  switch (issue.code) {
-    case 'invalid_type':
-      if (issue.input === undefined) return `is missing. Add ${nounOf(issue.expected)}`;
-      return `must be ${nounOf(issue.expected)}, not ${describeValue(issue.input)}`;
-    case 'invalid_value':
-      return describeChoice(issue.input, issue.values.map(String));
-    case 'invalid_union':
-      return `must be text or a number, not ${describeValue(issue.input)}`;
-    case 'too_small':
-      if (issue.origin === 'array' || issue.origin === 'string') return 'is empty. Write at least one, or leave the key out';
-      return `${describeValue(issue.input)} is too small. Write ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`;
-    case 'too_big':
-      return `${describeValue(issue.input)} is too large. Write at most ${issue.maximum}`;
-    default:
-      return undefined;
+  if (issue.code === 'invalid_type') {
+    if (issue.input === undefined) return `is missing. Add ${nounOf(issue.expected)}`;
+    return `must be ${nounOf(issue.expected)}, not ${describeValue(issue.input)}`;
   }
+  if (issue.code === 'invalid_value') return describeChoice(issue.input, issue.values.map(String));
+  if (issue.code === 'invalid_union') return `must be text or a number, not ${describeValue(issue.input)}`;
+  if (issue.code === 'too_small') {
+    if (issue.origin === 'array' || issue.origin === 'string') return 'is empty. Write at least one, or leave the key out';
+    return `${describeValue(issue.input)} is too small. Write ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`;
+  }
+  if (issue.code === 'too_big') return `${describeValue(issue.input)} is too large. Write at most ${issue.maximum}`;
+  return undefined;
 }
 
 /** One problem per issue, and one per unknown key with the nearest key that is known at that place. */
@@ -92,7 +88,7 @@ function describeValue(value: unknown): string {
   if (value === null) return 'nothing';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a map';
-  return typeof value === 'string' ? `the text "${value}"` : String(value);
+  return typeof value === 'string' ? `the text "${value}"` : JSON.stringify(value);
 }
 
 const NOUNS: Readonly<Record<string, string>> = {

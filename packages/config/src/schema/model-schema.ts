@@ -71,7 +71,7 @@ export const modelSchema = z.strictObject({
   pinned: z.boolean().default(false).meta({ description: 'Never a victim, never stopped for being idle' }),
   preload: z.boolean().default(false).meta({ description: 'Placed at start' }),
   probe: z
-    .strictObject({ path: urlPath, body: z.record(z.string(), z.unknown()) })
+    .strictObject({ path: urlPath, body: z.record(z.string(), z.unknown()).meta({ description: 'Sent as JSON, as it is' }) })
     .optional()
     .meta({ description: 'Request that proves readiness of an engine: openai, as large as requests get' }),
   memory: z
