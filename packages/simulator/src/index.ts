@@ -1,1 +1,11 @@
-export {};
+export { readCard } from './card/read-card.ts';
+export type { CardProcessState, CardState } from './card/read-card.ts';
+export { holdForeignMemory } from './card/hold-foreign-memory.ts';
+export type { ForeignMemory } from './card/hold-foreign-memory.ts';
+export { writeFaults as setFaults, writeModels as setModels } from './card/state-directory.ts';
+export type { CardFaults, SimulatedGpu } from './card/state-directory.ts';
+export type { ModelProfile, ModelSettings, ModelTask, StartPhase } from './engine/model-profile.ts';
+export { SimulatorError } from './errors.ts';
+export type { SimulatorErrorCode } from './errors.ts';
+export { createSimulatedHost } from './simulated-host.ts';
+export type { GpuDescription, SimulatedHost } from './simulated-host.ts';
