@@ -6,3 +6,11 @@ export { launchArguments, pinnedKvCacheBytes } from './launch/launch-arguments.t
 export type { LaunchOptions } from './launch/launch-arguments.ts';
 export { findOwnedFlags, refuseOwnedFlags } from './launch/owned-flags.ts';
 export type { OwnedFlag } from './launch/owned-flags.ts';
+export type { EngineFailure, FailureKind, FailureRemedy } from './log/failure.ts';
+export { LOAD_PHASES, parseLoadPhase } from './log/load-phase.ts';
+export type { LoadPhase, LoadProgress } from './log/load-phase.ts';
+export { parseMemoryBreakdown } from './log/memory-breakdown.ts';
+export type { MemoryBreakdown } from './log/memory-breakdown.ts';
+export { parseFailure } from './log/parse-failure.ts';
+export type { FailureOptions } from './log/parse-failure.ts';
+export { parseSupportedTasks } from './log/supported-tasks.ts';
