@@ -1,16 +1,85 @@
-export * from './errors.ts';
-export * from './ids.ts';
-export * from './lifecycle/endpoint.ts';
-export * from './lifecycle/engine-identity.ts';
-export * from './memory/allocation.ts';
-export * from './memory/footprint.ts';
-export * from './memory/gpu-reading.ts';
-export * from './placement/plan.ts';
-export * from './placement/snapshot.ts';
-export * from './ports/endpoint-registry.ts';
-export * from './ports/edge-session.ts';
-export * from './ports/engine-client.ts';
-export * from './ports/engine-runtime.ts';
-export * from './ports/gpu-probe.ts';
-export * from './ports/leadership.ts';
-export * from './ports/placement-worker.ts';
+// What other packages may use. Everything else in this package is private.
+export { ERROR_CODES, isOperationalError, OperationalError } from './errors.ts';
+export type { ErrorCode, FailureShape } from './errors.ts';
+export { asId } from './ids.ts';
+export type { Branded, EdgeReplicaId, EngineHandle, Generation, GpuUuid, InstallationId, LaunchSignature, ModelName } from './ids.ts';
+
+export { ENDPOINT_STATES, RETIRE_REASONS } from './lifecycle/endpoint.ts';
+export type {
+  DrainingEndpoint,
+  Endpoint,
+  EndpointBase,
+  EndpointState,
+  EndpointUrls,
+  GoneEndpoint,
+  ReadyEndpoint,
+  RetireReason,
+  ServingFields,
+  StartingEndpoint,
+  StoppingEndpoint,
+} from './lifecycle/endpoint.ts';
+export type { EndpointAfter, EndpointEvent, EndpointEventKind, EndpointEvents, StateChange } from './lifecycle/endpoint-event.ts';
+export { formatEngineIdentity, parseEngineIdentity, toEngineIdentity } from './lifecycle/engine-identity.ts';
+export { mayStop, needsLeaseCheck } from './lifecycle/lease-check.ts';
+export { stateChange, transition } from './lifecycle/transition.ts';
+
+export { allocatedOn } from './memory/allocation.ts';
+export type { GpuAllocation } from './memory/allocation.ts';
+export { withMargin } from './memory/footprint.ts';
+export type { Footprint, FootprintKey, FootprintSample, FootprintSource, LoadTimes } from './memory/footprint.ts';
+export type { GpuProcess, GpuReading, HostReading } from './memory/gpu-reading.ts';
+export { availableFor, buildLedger } from './memory/ledger.ts';
+export type { ClaimCharge, EndpointCharge, GpuLedger, LedgerInput } from './memory/ledger.ts';
+
+export type { Action, Plan, Reason, ReasonCode } from './placement/plan.ts';
+export { plan } from './placement/planner.ts';
+export { isSettled, isWithinResidency, residencyEndsAtMs } from './placement/residency.ts';
+export type {
+  Claim,
+  EndpointSnapshot,
+  GpuSnapshot,
+  OpenPlacement,
+  PlacementRight,
+  PlannerSettings,
+  Requirement,
+  Snapshot,
+} from './placement/snapshot.ts';
+
+export type {
+  EdgeReplicaView,
+  EndpointRegistry,
+  FootprintStore,
+  PlacementStatus,
+  Quarantine,
+  RegistryChange,
+  RegistryState,
+  StopRequest,
+  WaiterReport,
+  Wish,
+} from './ports/endpoint-registry.ts';
+export type {
+  AcquireAnswer,
+  EdgeSession,
+  GpuView,
+  HostView,
+  LeaderView,
+  LeasedEndpoint,
+  PlacementClient,
+  PlacementOutcome,
+  RegistryReader,
+  RequestSlot,
+  WaiterTicket,
+} from './ports/edge-session.ts';
+export type { EngineClient, EngineLoad, ProbeKind } from './ports/engine-client.ts';
+export type {
+  EngineIdentity,
+  EngineMount,
+  EngineRuntime,
+  EngineSpec,
+  EngineStatus,
+  PullProgress,
+  RunningEngine,
+} from './ports/engine-runtime.ts';
+export type { CommandResult, GpuProbe, NvidiaSmiRunner } from './ports/gpu-probe.ts';
+export type { Term } from './ports/leadership.ts';
+export type { PlacementJob, PlacementWorker, StepLog, StepOutcome } from './ports/placement-worker.ts';

@@ -111,3 +111,10 @@ export interface StoppingEndpoint extends EndpointBase {
 
 /** A registered endpoint generation. */
 export type Endpoint = StartingEndpoint | ReadyEndpoint | DrainingEndpoint | StoppingEndpoint;
+
+/** What is left to say of an endpoint whose memory came back. It leaves the registry. */
+export interface GoneEndpoint {
+  readonly state: 'gone';
+  readonly generation: Generation;
+  readonly model: ModelName;
+}

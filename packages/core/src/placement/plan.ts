@@ -38,7 +38,9 @@ export type ReasonCode =
   | 'waiting-for-older-placement'
   | 'waiting-for-readings'
   | 'no-victims-left'
+  | 'may-not-place'
   | 'may-not-displace'
+  | 'victim-not-preloaded'
   | 'readings-unavailable'
   | 'foreign-memory'
   | 'over-budget'
@@ -46,9 +48,13 @@ export type ReasonCode =
 
 /** One change, in order. Each names what it expects to find; whoever applies it re-reads first, and a stale plan leads to a fresh one. */
 export type Action =
+  /** Drops the claim of `model`, and calls off the drain of every victim that still drains for it (reason `evicted`), sparing it until then. */
   | { readonly kind: 'withdraw-claim'; readonly model: ModelName; readonly spareUntilMs: number | null }
+  /** `draining → ready`. */
   | { readonly kind: 'call-off-drain'; readonly generation: Generation; readonly spareUntilMs: number | null }
+  /** Writes the claim, in place of an earlier one of the same model. */
   | { readonly kind: 'write-claim'; readonly claim: Claim }
+  /** `ready → draining`. */
   | { readonly kind: 'begin-drain'; readonly generation: Generation; readonly reason: RetireReason; readonly claimedBy: ModelName | null }
   /** `draining → stopping`; refused when a lease lives. */
   | { readonly kind: 'stop'; readonly generation: Generation }

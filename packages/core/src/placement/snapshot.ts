@@ -32,6 +32,8 @@ export interface EndpointSnapshot {
   readonly drained: boolean;
   /** Placed by a preload, and asked for by nobody since. */
   readonly preloaded: boolean;
+  /** Whether it runs on GPUs; told apart from `allocations` only where no GPU could ever be read. Default: it has allocations. */
+  readonly usesGpu?: boolean;
 }
 
 /** What a model needs on this host. */
@@ -85,7 +87,10 @@ export interface Snapshot {
   readonly readingsAvailable: boolean;
   readonly gpus: readonly GpuSnapshot[];
   readonly endpoints: readonly EndpointSnapshot[];
-  /** Every open placement, the one asked about included. */
+  /**
+   * Every open placement, the one asked about included. One that cannot act yet (its image is being pulled, its model is quarantined) is
+   * not among them: an older placement's next step takes memory from younger ones.
+   */
   readonly placements: readonly OpenPlacement[];
   readonly claims: readonly Claim[];
   readonly settings: PlannerSettings;
