@@ -1,3 +1,10 @@
+export { buildImages, images } from './docker/build-images.ts';
+export type { ImageName } from './docker/build-images.ts';
+export { startDockerEngine } from './docker/docker-engine.ts';
+export type { DockerEngine, DockerEngineOptions } from './docker/docker-engine.ts';
+export { createEngineApi } from './docker/engine-api.ts';
+export type { EngineApi } from './docker/engine-api.ts';
+export { installHook } from './docker/install-hook.ts';
 export { readCard } from './card/read-card.ts';
 export type { CardProcessState, CardState } from './card/read-card.ts';
 export { holdForeignMemory } from './card/hold-foreign-memory.ts';
