@@ -25,11 +25,16 @@ export { stateChange, transition } from './lifecycle/transition.ts';
 
 export { allocatedOn } from './memory/allocation.ts';
 export type { GpuAllocation } from './memory/allocation.ts';
+export { budgetMiB } from './memory/budget.ts';
 export { withMargin } from './memory/footprint.ts';
 export type { Footprint, FootprintKey, FootprintSample, FootprintSource, LoadTimes } from './memory/footprint.ts';
+export { foreignMiB } from './memory/foreign.ts';
 export type { GpuProcess, GpuReading, HostReading } from './memory/gpu-reading.ts';
 export { availableFor, buildLedger } from './memory/ledger.ts';
 export type { ClaimCharge, EndpointCharge, GpuLedger, LedgerInput } from './memory/ledger.ts';
+export type { Holders } from './memory/ours.ts';
+export { releaseOf } from './memory/release.ts';
+export type { Release, ReleaseInput } from './memory/release.ts';
 
 export type { Action, Plan, Reason, ReasonCode } from './placement/plan.ts';
 export { plan } from './placement/planner.ts';
@@ -44,6 +49,10 @@ export type {
   Requirement,
   Snapshot,
 } from './placement/snapshot.ts';
+
+export { chooseIdle } from './tend/choose-idle.ts';
+export { chooseOverBudget } from './tend/choose-over-budget.ts';
+export { chooseSuperseded } from './tend/choose-superseded.ts';
 
 export type {
   EdgeReplicaView,
