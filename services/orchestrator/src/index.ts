@@ -1,1 +1,2 @@
-export {};
+export { startOrchestrator, type Orchestrator } from './orchestrator.ts';
+export { readOrchestratorSettings, type OrchestratorSettings } from './settings.ts';

@@ -1,0 +1,47 @@
+import type { DrainingEndpoint, GpuAllocation, GpuUuid, ReadyEndpoint } from '@berth/core';
+import { allocatedOn, withMargin } from '@berth/core';
+import { measureProcesses } from '@berth/nvidia';
+import { changeEndpoint } from '../advance/change-endpoint.ts';
+import type { TermContext } from '../term/term-context.ts';
+import { footprintKeyOf } from './publish-ready.ts';
+
+export type RemeasureReason = 'memory-not-released' | 'neighbour-out-of-memory' | 'after-traffic';
+
+/**
+ * Measures every serving endpoint on these GPUs again and corrects the footprint of each that holds more than it is charged, margin
+ * aside. Returns how many were corrected. Nothing is corrected downwards, and nothing without per-process numbers.
+ */
+export async function remeasureNeighbours(context: TermContext, gpuUuids: readonly GpuUuid[], reason: RemeasureReason): Promise<number> {
+  const state = await context.registry.read();
+  let corrected = 0;
+  for (const endpoint of state.endpoints) {
+    if (endpoint.state !== 'ready' && endpoint.state !== 'draining') continue;
+    if (!endpoint.allocations.some((allocation) => gpuUuids.includes(allocation.gpuUuid))) continue;
+    if (await remeasure(context, endpoint, reason)) corrected += 1;
+  }
+  return corrected;
+}
+
+async function remeasure(context: TermContext, endpoint: ReadyEndpoint | DrainingEndpoint, reason: RemeasureReason): Promise<boolean> {
+  if (endpoint.handle === null) return false;
+  const pids = await context.runtime.processIds(endpoint.handle);
+  const reading = await context.gpus.read({ maxAgeMs: 1_000 });
+  if (reading === null) return false;
+  const measured = measureProcesses(reading, pids);
+  if (measured === null || measured.length === 0) return false;
+  const exceeds = measured.some((one) => one.vramMiB > allocatedOn(endpoint.allocations, one.gpuUuid));
+  if (!exceeds) return false;
+  const peakMiB = Math.max(...measured.map((one) => one.vramMiB));
+  const vramMiB = withMargin(peakMiB);
+  const allocations: readonly GpuAllocation[] = endpoint.allocations.map(({ gpuUuid }) => ({ gpuUuid, vramMiB }));
+  const key = footprintKeyOf(endpoint, reading);
+  const earlier = key === null ? undefined : context.book.find(key);
+  if (earlier !== undefined) {
+    const nowMs = context.clock.nowMs();
+    const samples = [...earlier.samples, { measuredMiB: measured.map((one) => one.vramMiB), atMs: nowMs }];
+    await context.book.put({ ...earlier, vramMiB, source: 'refined', samples, learnedAtMs: nowMs });
+  }
+  await changeEndpoint(context, endpoint, { kind: 'remeasured', measured, allocations });
+  context.log.warn({ model: endpoint.model, generation: endpoint.generation, measuredMiB: peakMiB, vramMiB, reason }, 'footprint corrected');
+  return true;
+}

@@ -1,0 +1,129 @@
+import type { EngineRuntime, InstallationId, NvidiaSmiRunner } from '@berth/core';
+import { loadCatalog, launchSignature, resolveCatalogPath, type Catalog } from '@berth/config';
+import { createGpuProbe } from '@berth/nvidia';
+import {
+  checkServer,
+  createEndpointRegistry,
+  createFootprintStore,
+  createLeadership,
+  createPlacementWorker,
+  openInstallation,
+  type RedisTarget,
+} from '@berth/redis';
+import { createLogger, type Logger } from '@berth/telemetry';
+import { randomUUID } from 'node:crypto';
+import { homedir, hostname } from 'node:os';
+import { dirname } from 'node:path';
+import { createEngineClient } from './engine-client.ts';
+import { serveHealth } from './health-server.ts';
+import { openRuntime } from './open-runtime.ts';
+import type { OrchestratorSettings } from './settings.ts';
+import { GpuMonitor } from './tasks/gpu-monitor.ts';
+import { HostClock } from './term/host-clock.ts';
+import { runTerm } from './term/run-term.ts';
+import type { Host } from './term/term-context.ts';
+
+/** Time for one nvidia-smi: the first query without persistence mode initialises the driver. */
+const NVIDIA_SMI_TIMEOUT_MS = 15_000;
+const GPU_RETRY_MS = 10_000;
+
+export interface Orchestrator extends AsyncDisposable {
+  /** Of its health server. */
+  readonly url: string;
+  /** Rejects when a bug ended it. */
+  readonly ended: Promise<void>;
+}
+
+/**
+ * Starts one orchestrator: it takes part in the election and works while it leads. Disposing ends its term and leaves every endpoint
+ * running, for adoption. Throws `INVALID_CATALOG`, `INVALID_SETTINGS`, `REDIS_UNAVAILABLE`, `FOOTPRINTS_UNREADABLE`, `PORT_TAKEN`;
+ * what was opened before is closed again.
+ */
+export async function startOrchestrator(settings: OrchestratorSettings): Promise<Orchestrator> {
+  const log = createLogger({ service: 'orchestrator', level: settings.logLevel });
+  const catalog = readCatalog(settings, log);
+  const target: RedisTarget = {
+    url: settings.redisUrl.reveal(),
+    hostId: catalog.host.id,
+    log: (message, fields) => log.warn(fields, message),
+  };
+  for (const warning of (await checkServer(target)).warnings) log.warn({ warning }, 'redis settings looked at');
+
+  await using opened = new AsyncDisposableStack();
+  const { protocol } = catalog;
+  const installationId = await openInstallation(dirname(settings.footprintsFile));
+  const footprints = opened.use(await createFootprintStore({ target, file: settings.footprintsFile }));
+  const registry = opened.use(createEndpointRegistry({ target, leaseTtlMs: protocol.leases.ttlMs, leaseQuietMs: protocol.leases.quietMs }));
+  const jobs = opened.use(createPlacementWorker({ target }));
+  const leadership = opened.use(createLeadership({ target, id: `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`, ...protocol.leader }));
+  const { runtime, nvidiaSmi } = await openRuntime({ settings, catalog, installationId });
+
+  const host = buildHost({ settings, catalog, installationId, runtime, nvidiaSmi, registry, jobs, log });
+  const state = { leading: false };
+  const health = opened.use(
+    await serveHealth({
+      host: settings.host,
+      port: settings.port,
+      log,
+      facts: () => ({ leading: state.leading, problems: host.gpus.problem === null ? [] : [host.gpus.problem] }),
+    }),
+  );
+  const ending = new AbortController();
+  const ended = leadership.run(async (term) => {
+    state.leading = true;
+    await runTerm(host, footprints, term).finally(() => {
+      state.leading = false;
+    });
+  }, ending.signal);
+  ended.catch((error: unknown) => log.fatal({ err: error }, 'orchestrator ended by a bug'));
+
+  const resources = opened.move();
+  return {
+    url: health.url,
+    ended,
+    async [Symbol.asyncDispose]() {
+      ending.abort();
+      await ended.catch(() => undefined);
+      await resources.disposeAsync();
+    },
+  };
+}
+
+function readCatalog(settings: OrchestratorSettings, log: Logger): Catalog {
+  const path = resolveCatalogPath({ ...(settings.catalogPath === null ? {} : { BERTH_CONFIG: settings.catalogPath }), cwd: process.cwd() });
+  const catalog = loadCatalog({ path, home: homedir() });
+  for (const warning of catalog.warnings) log.warn({ line: warning.line, key: warning.key }, warning.message);
+  log.info({ path, models: catalog.models.map((model) => model.name), runtime: catalog.host.runtime }, 'catalog read');
+  return catalog;
+}
+
+function buildHost(parts: {
+  readonly settings: OrchestratorSettings;
+  readonly catalog: Catalog;
+  readonly installationId: InstallationId;
+  readonly runtime: EngineRuntime;
+  readonly nvidiaSmi: NvidiaSmiRunner;
+  readonly registry: Host['registry'];
+  readonly jobs: Host['jobs'];
+  readonly log: Logger;
+}): Host {
+  const { settings, catalog, installationId, runtime, registry, jobs, log } = parts;
+  const clock = new HostClock(Date.now);
+  const now = () => clock.nowMs();
+  return {
+    catalog,
+    signatures: new Map(catalog.models.map((model) => [model.name, launchSignature(model)])),
+    installationId,
+    reach: settings.reach,
+    environment: settings.environment,
+    vllmCacheVolume: `${settings.installation}-vllm-cache`,
+    hubDirectory: settings.hubDirectory,
+    registry,
+    jobs,
+    runtime,
+    engines: createEngineClient(),
+    gpus: new GpuMonitor({ probe: createGpuProbe(parts.nvidiaSmi, { timeoutMs: NVIDIA_SMI_TIMEOUT_MS, now }), log, now, retryAfterMs: GPU_RETRY_MS }),
+    clock,
+    log,
+  };
+}

@@ -1,0 +1,43 @@
+import type { ModelName, Requirement } from '@berth/core';
+import type { ModelSettings } from '@berth/config';
+import { leastMemoryMiB, pinnedKvCacheBytes } from '@berth/vllm';
+import { versionOf } from '../launch/engine-spec.ts';
+import { readWeightsBytes } from '../launch/weights-on-disk.ts';
+import { settingsOf, type TermContext } from '../term/term-context.ts';
+import { vramByProduct } from './observe.ts';
+
+/** What each of these models needs on this host. A model whose image is not here yet, or that left the catalog, is missing. */
+export async function readRequirements(context: TermContext, models: Iterable<ModelName>): Promise<ReadonlyMap<ModelName, Requirement>> {
+  const requirements = new Map<ModelName, Requirement>();
+  for (const name of models) {
+    const model = settingsOf(context, name);
+    const requirement = model === undefined ? null : await requirementOf(context, model);
+    if (requirement !== null) requirements.set(name, requirement);
+  }
+  return requirements;
+}
+
+async function requirementOf(context: TermContext, model: ModelSettings): Promise<Requirement | null> {
+  if (model.gpus === 0) return { kind: 'cpu' };
+  const imageId = await context.images.resolve(model);
+  const signature = context.signatures.get(model.name);
+  if (imageId === null || signature === undefined) return null;
+  const footprints = context.book.ofLaunch({ model: model.name, signature, imageId, gpuCount: model.gpus });
+  const vramMiBByProduct = vramByProduct(footprints);
+  // What lies on disk only matters while nothing was measured.
+  const atLeastMiB = vramMiBByProduct.size > 0 ? 0 : await leastOf(context, model, pinnedKvBytes(model, footprints));
+  return { kind: 'gpu', gpuCount: model.gpus, vramMiBByProduct, atLeastMiB };
+}
+
+/** KV cache per GPU to start with: the catalog's, or what the engine once said it needs, whichever is more. */
+export function pinnedKvBytes(model: ModelSettings, footprints: readonly { readonly kvCacheBytes: number | null }[]): number | null {
+  if (model.engine !== 'vllm' || model.kvCacheBytes === null) return null;
+  const kvCacheBytes = Math.max(model.kvCacheBytes, ...footprints.map((footprint) => footprint.kvCacheBytes ?? 0));
+  return pinnedKvCacheBytes({ args: model.args, kvCacheBytes, version: versionOf(model) });
+}
+
+async function leastOf(context: TermContext, model: ModelSettings, kvCacheBytes: number | null): Promise<number> {
+  const weightsBytes = await readWeightsBytes(context.catalog, model, context.hubDirectory);
+  const known = weightsBytes === null ? 0 : leastMemoryMiB({ weightsBytes, kvCacheBytes: kvCacheBytes ?? 0, gpuCount: model.gpus });
+  return Math.max(known, model.memoryAtLeastMiB ?? 0);
+}

@@ -1,0 +1,83 @@
+import type { Endpoint, EndpointSnapshot, GpuSnapshot, GpuUuid, HostReading, ModelName, OpenPlacement, Plan, Requirement, Snapshot } from '@berth/core';
+import { budgetMiB, foreignMiB, plan } from '@berth/core';
+import type { Observed } from '../snapshot/observe.ts';
+import { settingsOf, type TermContext } from '../term/term-context.ts';
+
+/** The plan for one model, with all that was looked at as the planner's snapshot. */
+export function decide(context: TermContext, observed: Observed, requirements: ReadonlyMap<ModelName, Requirement>, model: ModelName): Plan {
+  return plan(buildSnapshot(context, observed, requirements), model);
+}
+
+/** Everything the planner may look at. A placement whose requirement is not known yet (its image is missing), or that backs off, takes part in nothing. */
+export function buildSnapshot(context: TermContext, observed: Observed, requirements: ReadonlyMap<ModelName, Requirement>): Snapshot {
+  const { drain, residency } = context.catalog.protocol;
+  const { state } = observed;
+  return {
+    nowMs: state.nowMs,
+    readingsAvailable: context.gpus.available,
+    gpus: buildGpus(context, observed),
+    endpoints: state.endpoints.map((endpoint) => viewOf(context, observed, endpoint)),
+    placements: openPlacements(observed, requirements),
+    claims: state.claims,
+    settings: { drainTimeoutMs: drain.timeoutMs, residencyMinimumMs: residency.minimumMs, residencyIdleMs: residency.idleMs },
+  };
+}
+
+export function viewOf(context: TermContext, { state, demand }: Observed, endpoint: Endpoint): EndpointSnapshot {
+  const inFlight = state.edges
+    .flatMap((edge) => edge.leases)
+    .filter((lease) => lease.generation === endpoint.generation)
+    .reduce((sum, lease) => sum + lease.inFlight, 0);
+  const settings = settingsOf(context, endpoint.model);
+  const readyAtMs = endpoint.state === 'ready' || endpoint.state === 'draining' ? endpoint.readyAtMs : endpoint.createdAtMs;
+  const recordedMs = state.lastUsedAtMs.get(endpoint.generation);
+  return {
+    endpoint,
+    inFlight,
+    lastUsedAtMs: inFlight > 0 ? state.nowMs : (recordedMs ?? readyAtMs),
+    waiters: demand.get(endpoint.model)?.waiters ?? 0,
+    current: context.signatures.get(endpoint.model) === endpoint.signature,
+    pinned: settings?.pinned ?? false,
+    drained: endpoint.state === 'draining' && context.drains.isDrained(endpoint),
+    preloaded: (settings?.preload ?? false) && recordedMs === undefined,
+  };
+}
+
+function openPlacements({ state, demand }: Observed, requirements: ReadonlyMap<ModelName, Requirement>): readonly OpenPlacement[] {
+  return [...demand.values()].flatMap(({ model, arrivedAtMs, right, preloadOnly }) => {
+    const requirement = requirements.get(model);
+    const quarantined = state.quarantines.some((quarantine) => quarantine.model === model && quarantine.untilMs > state.nowMs);
+    const hasEndpoint = state.endpoints.some((endpoint) => endpoint.model === model && endpoint.state !== 'stopping');
+    return requirement === undefined || (quarantined && !hasEndpoint) ? [] : [{ model, arrivedAtMs, right, preload: preloadOnly, requirement }];
+  });
+}
+
+function buildGpus(context: TermContext, observed: Observed): readonly GpuSnapshot[] {
+  const { budgetFraction, reserveMiB } = context.catalog.host;
+  const known = context.gpus.latest;
+  return (known?.gpus ?? []).flatMap((gpu) => {
+    const budget = budgetMiB(gpu, { budgetFraction, reserveMiB });
+    if (budget === null) return [];
+    return [{ uuid: gpu.uuid, index: gpu.index, product: gpu.product, budgetMiB: budget, foreignMiB: foreignOn(context, observed, gpu.uuid) }];
+  });
+}
+
+/**
+ * Foreign memory by the reading of this step; unknown where there is none. Processes and cards are read one after the other, so what a
+ * loading engine takes in between looks foreign once: while anything moves on a GPU, only what two readings in a row show counts. A start
+ * waits for the driver's free memory anyway.
+ */
+function foreignOn(context: TermContext, { state, reading, processIds }: Observed, gpuUuid: GpuUuid): number | null {
+  if (reading === null) return null;
+  const settledMiB = context.settledForeignMiB.get(gpuUuid) ?? null;
+  const foreignBy = (one: HostReading) => foreignMiB({ gpuUuid, reading: one, endpoints: state.endpoints, processIds, settledMiB });
+  const foreign = foreignBy(reading);
+  const moving = state.endpoints.some((endpoint) => endpoint.state !== 'ready' && endpoint.allocations.some((one) => one.gpuUuid === gpuUuid));
+  if (foreign === null) return null;
+  if (!moving) {
+    context.settledForeignMiB.set(gpuUuid, foreign);
+    return foreign;
+  }
+  const before = context.gpus.previous === null ? null : foreignBy(context.gpus.previous);
+  return before === null ? foreign : Math.min(foreign, before);
+}

@@ -1,0 +1,109 @@
+import type { FailureShape, GpuProbe, HostReading } from '@berth/core';
+import { isOperationalError } from '@berth/core';
+import type { Logger } from '@berth/telemetry';
+
+export interface GpuMonitorOptions {
+  readonly probe: GpuProbe;
+  readonly log: Logger;
+  readonly now: () => number;
+  /** Pause after a failed reading before the next is tried. */
+  readonly retryAfterMs: number;
+}
+
+/**
+ * The last reading of the host's GPUs, read anew on demand and never twice at once. Readings count as available from the first that
+ * names the memory of a GPU; until then nothing is learned and one model runs at a time.
+ */
+export class GpuMonitor {
+  readonly #options: GpuMonitorOptions;
+  #latest: HostReading | null = null;
+  #previous: HostReading | null = null;
+  #problem: FailureShape | null = null;
+  #running: Promise<HostReading | null> | null = null;
+  #runningSinceMs = 0;
+  #failedAtMs = Number.NEGATIVE_INFINITY;
+  #available = false;
+
+  constructor(options: GpuMonitorOptions) {
+    this.#options = options;
+  }
+
+  get latest(): HostReading | null {
+    return this.#latest;
+  }
+
+  /** The reading before the latest. */
+  get previous(): HostReading | null {
+    return this.#previous;
+  }
+
+  get available(): boolean {
+    return this.#available;
+  }
+
+  /** Why the last attempt failed; `null` when it succeeded. */
+  get problem(): FailureShape | null {
+    return this.#problem;
+  }
+
+  /** A reading no older than `maxAgeMs`; `null` when there is none, the reason then in `problem`. Never throws. */
+  async read({ maxAgeMs }: { readonly maxAgeMs: number }): Promise<HostReading | null> {
+    const nowMs = this.#options.now();
+    if (this.#latest !== null && this.#problem === null && nowMs - this.#latest.atMs <= maxAgeMs) return this.#latest;
+    if (this.#running !== null && this.#runningSinceMs >= nowMs - maxAgeMs) return this.#running;
+    if (nowMs - this.#failedAtMs < this.#options.retryAfterMs) return null;
+    await this.#running;
+    return this.#start();
+  }
+
+  /** Reads at once, whatever failed before. */
+  async readAtStart(): Promise<HostReading | null> {
+    await this.#running;
+    return this.#start();
+  }
+
+  #start(): Promise<HostReading | null> {
+    if (this.#running !== null) return this.#running;
+    this.#runningSinceMs = this.#options.now();
+    this.#running = this.#readOnce().finally(() => {
+      this.#running = null;
+    });
+    return this.#running;
+  }
+
+  async #readOnce(): Promise<HostReading | null> {
+    const { probe, log, now } = this.#options;
+    const startedAtMs = now();
+    try {
+      const reading = { ...(await probe.readHost()), atMs: startedAtMs };
+      const named = reading.gpus.some((gpu) => gpu.totalMiB !== null);
+      if (!named) throw new UnreadableGpus(reading.gpus.length);
+      if (!this.#available) log.info({ gpus: reading.gpus }, 'gpu readings became available');
+      this.#previous = this.#latest;
+      this.#latest = reading;
+      this.#problem = null;
+      this.#available = true;
+      return reading;
+    } catch (error) {
+      this.#failedAtMs = now();
+      this.#problem = describe(error);
+      log.error({ err: error, learning: this.#available }, 'gpu reading failed');
+      return null;
+    }
+  }
+}
+
+class UnreadableGpus extends Error {
+  constructor(count: number) {
+    super(
+      count === 0
+        ? 'nvidia-smi lists no GPU. Check that the driver sees one (`nvidia-smi -L`), or give every model `gpus: 0`.'
+        : `nvidia-smi lists ${count} GPU(s), but not the memory of any of them ([N/A]). Memory cannot be learned on such a device.`,
+    );
+  }
+}
+
+function describe(error: unknown): FailureShape {
+  if (isOperationalError(error)) return error.toShape();
+  return { code: 'GPU_PROBE_FAILED', message: error instanceof Error ? error.message : String(error), retryable: true };
+}
