@@ -1,1 +1,17 @@
-export {};
+export { checkServer } from './connection/check-server.ts';
+export type { ServerReport } from './connection/check-server.ts';
+export type { RedisLog, RedisTarget } from './connection/target.ts';
+export { createLeadership } from './leadership/leadership.ts';
+export type { Leadership, LeadershipOptions } from './leadership/leadership.ts';
+export { createPlacementBoard } from './queue/board.ts';
+export type { PlacementBoard } from './queue/board.ts';
+export { createPlacementClient } from './queue/placement-client.ts';
+export type { PlacementClientOptions, RedisPlacementClient } from './queue/placement-client.ts';
+export { createPlacementWorker } from './queue/placement-worker.ts';
+export type { PlacementWorkerOptions, RedisPlacementWorker } from './queue/placement-worker.ts';
+export { createEndpointRegistry } from './registry/endpoint-registry.ts';
+export type { EndpointRegistryOptions, RedisEndpointRegistry } from './registry/endpoint-registry.ts';
+export { createRegistryReader } from './registry/registry-reader.ts';
+export type { RedisRegistryReader } from './registry/registry-reader.ts';
+export { createEdgeSession } from './session/edge-session.ts';
+export type { EdgeSessionOptions, RedisEdgeSession } from './session/edge-session.ts';

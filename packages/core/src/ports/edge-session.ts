@@ -57,6 +57,11 @@ export interface EdgeSession {
    * that gets SIGTERM with sockets open leaves them hanging and does not exit (vLLM 0.32.0, measured).
    */
   onLeaseEnding(closeSockets: (generation: Generation) => Promise<void>): void;
+  /**
+   * A connection to the endpoint was refused, reset or not made in time: nothing begins on it again before the registry confirms that it
+   * serves, so that the next attempt does not meet the same dead engine.
+   */
+  suspect?(generation: Generation): void;
   /** Requests in flight at this replica. */
   inFlight(): number;
   /** True once the first sync succeeded. */
