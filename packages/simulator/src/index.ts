@@ -16,3 +16,5 @@ export { SimulatorError } from './errors.ts';
 export type { SimulatorErrorCode } from './errors.ts';
 export { createSimulatedHost } from './simulated-host.ts';
 export type { GpuDescription, SimulatedHost } from './simulated-host.ts';
+export { findFreePort, startEngineProcess } from './engine/start-engine-process.ts';
+export type { EngineProcess } from './engine/start-engine-process.ts';

@@ -57,7 +57,8 @@ export function parseEngineArguments(argv: readonly string[]): ParsedArguments {
     else if (kind !== 'switch' && values.length === 0) return refuse(`argument --${name}: expected one argument`);
     else flags.set(name, [...(kind === 'list' ? (flags.get(name) ?? []) : []), ...values]);
   }
-  // argparse takes one positional, the model.
+  // The official image's entrypoint has `serve` already; vLLM names the second one.
+  if (positional[0] === 'serve') unknown.push(positional.shift() ?? '');
   unknown.push(...positional.slice(1));
   if (unknown.length > 0) return refuse(`unrecognized arguments: ${unknown.join(' ')}`);
   return interpret(positional[0], flags);

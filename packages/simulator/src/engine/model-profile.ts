@@ -67,8 +67,13 @@ export function resolveProfile(
 ): ModelProfile {
   const profile = impliedProfile(names.join(' ').toLowerCase());
   for (const name of ['*', ...names]) overlay(profile, (key) => models[name]?.[key]);
-  overlay(profile, (key) => environment[`SIMULATED_ENGINE_${key.replaceAll(/([A-Z]+(?![a-z])|[A-Z])/g, '_$1').toUpperCase()}`]);
+  overlay(profile, (key) => environment[environmentName(key)]);
   return profile;
+}
+
+/** `weightsMiB` is `SIMULATED_ENGINE_WEIGHTS_MIB`. */
+export function environmentName(key: string): string {
+  return `SIMULATED_ENGINE_${key.replace('MiB', 'Mib').replaceAll(/[A-Z]/g, '_$&').toUpperCase()}`;
 }
 
 function overlay(profile: ModelProfile, valueOf: (key: string) => unknown): void {
