@@ -1,1 +1,3 @@
-export {};
+export { createLogger } from './create-logger.ts';
+export type { Logger, LoggerOptions, LogLevel } from './create-logger.ts';
+export type { LogFields } from './log-fields.ts';

@@ -7,5 +7,5 @@ import { parseLogLines } from './log-line.ts';
 export function parseSupportedTasks(lines: readonly string[]): string[] | null {
   const said = parseLogLines(lines).findLast(({ text }) => /^Supported[_ ]tasks: /u.test(text));
   if (said === undefined) return null;
-  return [...said.text.matchAll(/'(?<task>\w+)'/gu)].map((match) => match.groups?.['task'] ?? '');
+  return [...said.text.matchAll(/'(?<task>[^']+)'/gu)].map((match) => match.groups?.['task'] ?? '');
 }

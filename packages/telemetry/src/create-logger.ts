@@ -1,0 +1,33 @@
+import { pino } from 'pino';
+import type { DestinationStream, Logger } from 'pino';
+import { createSieve, REDACTED, secretPaths } from './redact.ts';
+
+export type { Logger } from 'pino';
+
+export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+
+export interface LoggerOptions {
+  /** `edge`, `orchestrator`, …: on every line as `service`. */
+  readonly service: string;
+  readonly level: LogLevel;
+  /** Where lines go; stdout by default. */
+  readonly destination?: DestinationStream;
+  /** Values that must never be written: HF_TOKEN, the Redis password, keys, values of the catalog's `env`. */
+  readonly secrets?: readonly string[];
+}
+
+/**
+ * A logger that writes one JSON object per line: `level` as a word, `time` in epoch ms, `service`, `pid`, then the fields (see
+ * `LogFields`) and `msg`. Fields that hold secrets are written as `[redacted]`, the known secrets and whatever looks like a key
+ * are taken out of all texts, errors' messages and stacks included.
+ */
+export function createLogger(options: LoggerOptions): Logger {
+  const settings = {
+    level: options.level,
+    base: { service: options.service, pid: process.pid },
+    formatters: { level: (label: string) => ({ level: label }) },
+    redact: { paths: [...secretPaths], censor: REDACTED },
+    hooks: { streamWrite: createSieve(options.secrets ?? []) },
+  };
+  return options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+}
