@@ -3,6 +3,7 @@
 // needed and hands over to the Node that the repository pins:
 //
 //   node scripts/workspace.mjs start|test|berth [arguments]
+//   node scripts/workspace.mjs install [arguments of pnpm install]
 //
 // Exit codes and signals pass through. It neither ends before its child nor leaves it behind.
 import { spawn, spawnSync } from 'node:child_process';
@@ -23,18 +24,20 @@ const programs = {
 
 const [command, ...rest] = process.argv.slice(2);
 const program = Object.hasOwn(programs, command ?? '') ? programs[command] : undefined;
-if (program === undefined) fail('say one of: start, test, berth', 2);
-installWhenNeeded();
-handOver([join(root, program[0]), ...program.slice(1), ...rest]);
+if (program === undefined && command !== 'install') fail('say one of: start, test, berth, install', 2);
+installWhenNeeded(command === 'install' ? rest : []);
+if (program !== undefined) handOver([join(root, program[0]), ...program.slice(1), ...rest]);
 
 /** The stamp holds a hash of what decides the contents of node_modules, so an unchanged checkout starts at once, also without a network. */
-function installWhenNeeded() {
-  const wanted = hashOfDependencies();
-  if (existsSync(pinnedNode) && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+function installWhenNeeded(extra) {
+  const all = hashOfDependencies();
+  const wanted = [all, ...extra].join(' ');
+  const present = existsSync(pinnedNode) && existsSync(stamp) ? readFileSync(stamp, 'utf8') : '';
+  if (present === wanted || present === all) return;
   const pnpm = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).packageManager;
   say(`installing dependencies with ${pnpm} …`);
   const [npx, first] = npxCommand();
-  const args = [...first, '--yes', pnpm, 'install', '--frozen-lockfile', '--reporter', 'append-only'];
+  const args = [...first, '--yes', pnpm, 'install', '--frozen-lockfile', '--reporter', 'append-only', ...extra];
   // CI stops pnpm from asking whether it may replace a node_modules that something else made.
   const env = { ...process.env, CI: 'true', NO_UPDATE_NOTIFIER: '1', npm_config_update_notifier: 'false' };
   const { status, stdout, stderr, error } = spawnSync(npx, args, { cwd: root, env, encoding: 'utf8', maxBuffer: 2 ** 26 });

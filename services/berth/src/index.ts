@@ -1,1 +1,2 @@
-export {};
+export { runCommand } from './run-command.ts';
+export type { Command, CommandContext } from './commands/command.ts';

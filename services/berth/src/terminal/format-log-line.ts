@@ -26,7 +26,7 @@ export function formatLogLine(service: string, line: string): string | null {
   if (level < 30 || (level === 30 && 'requestId' in record)) return null;
   const time = typeof record['time'] === 'number' ? new Date(record['time']).toTimeString().slice(0, 8) : '        ';
   const fields = Object.entries(record).flatMap(([key, value]) => (hidden.has(key) ? [] : [`${key}=${formatValue(value)}`]));
-  return `${time} ${service}  ${levelNames[level] ?? ''}${String(record['msg'] ?? '')}${fields.length === 0 ? '' : `  ${fields.join(' ')}`}`;
+  return `${time} ${service}  ${levelNames[level] ?? ''}${formatMessage(record['msg'])}${fields.length === 0 ? '' : `  ${fields.join(' ')}`}`;
 }
 
 function parseRecord(line: string): Record<string, unknown> | null {
@@ -43,4 +43,8 @@ function formatValue(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value);
   if ('message' in value && typeof value.message === 'string') return JSON.stringify(value.message);
   return JSON.stringify(value);
+}
+
+function formatMessage(message: unknown): string {
+  return typeof message === 'string' ? message : '';
 }

@@ -1,0 +1,24 @@
+import { parseArgs } from 'node:util';
+import { formatProblems, loadCatalog } from '@berth/config';
+import { isOperationalError } from '@berth/core';
+import { readCommandSettings } from '../environment.ts';
+import type { CommandContext } from './command.ts';
+
+/** `berth check [FILE]`: lists every problem of a catalog. Exit code 1 if there is one; warnings are none. */
+export async function check({ args, env, cwd, print, complain }: CommandContext): Promise<number> {
+  const { positionals } = parseArgs({ args: [...args], allowPositionals: true, options: {} });
+  const settings = readCommandSettings(env, cwd);
+  const path = positionals[0] ?? settings.catalogPath;
+  try {
+    const catalog = loadCatalog({ path, home: settings.home });
+    if (catalog.warnings.length > 0) complain(formatProblems(path, catalog.warnings));
+    print(
+      `${path} is valid: ${catalog.models.length} model${catalog.models.length === 1 ? '' : 's'} (${catalog.models.map(({ name }) => name).join(', ')})`,
+    );
+    return 0;
+  } catch (error) {
+    if (!isOperationalError(error, 'INVALID_CATALOG')) throw error;
+    complain(error.message);
+    return 1;
+  }
+}
