@@ -1,0 +1,10 @@
+export { acceptedSchema, stopRequestBodySchema } from './admin-requests.ts';
+export type { Accepted, StopRequestBody } from './admin-requests.ts';
+export { adminEndpointSchema, adminGpuSchema, adminStateSchema } from './admin-state.ts';
+export type { AdminState } from './admin-state.ts';
+export { anthropicErrorSchema, errorEnvelopeSchema } from './error-envelope.ts';
+export type { AnthropicError, ErrorEnvelope } from './error-envelope.ts';
+export { placementHealthSchema, readinessSchema } from './health.ts';
+export type { PlacementHealth, Readiness } from './health.ts';
+export { berthModelSchema, modelListSchema, modelSchema, modelStateSchema } from './model-list.ts';
+export type { ModelBody, ModelListBody } from './model-list.ts';

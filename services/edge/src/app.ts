@@ -1,0 +1,106 @@
+import { Hono } from 'hono';
+import type { HttpBindings } from '@hono/node-server';
+import type { Catalog } from '@berth/config';
+import type { EdgeSession, PlacementClient, RegistryReader } from '@berth/core';
+import { OperationalError } from '@berth/core';
+import { errorAnswer } from './errors/error-answer.ts';
+import { EndpointWaits } from './placement/endpoint-waits.ts';
+import { PlacementWatch } from './placement/placement-watch.ts';
+import { SharedPlacements } from './placement/shared-placements.ts';
+import { WishList } from './placement/wish-list.ts';
+import { EngineProxy } from './proxy/engine-proxy.ts';
+import { canonicalPath } from './proxy/request-path.ts';
+import { Upstreams } from './proxy/upstream.ts';
+import { adminModels } from './routes/admin-models.ts';
+import { adminState } from './routes/admin-state.ts';
+import { engineRoutes } from './routes/engine.ts';
+import { frontPage } from './routes/front-page.ts';
+import { health } from './routes/health.ts';
+import { models } from './routes/models.ts';
+import type { EdgeAppSettings } from './settings.ts';
+import type { EdgeLogger } from './telemetry/edge-logger.ts';
+
+export interface EdgeAppParts {
+  readonly catalog: Catalog;
+  readonly session: EdgeSession;
+  readonly placements: PlacementClient;
+  readonly registry: RegistryReader;
+  readonly logger: EdgeLogger;
+  readonly settings: EdgeAppSettings;
+  /** Epoch ms. */
+  readonly nowMs: () => number;
+  readonly newRequestId: () => string;
+  /** Bull Board, mounted under `/admin/queues`. */
+  readonly board?: Hono;
+}
+
+export type EdgeEnv = { Bindings: HttpBindings };
+
+/** The edge's HTTP application, and the end of it. */
+export interface EdgeApp extends AsyncDisposable {
+  readonly hono: Hono<EdgeEnv>;
+  /** From now on `/health/ready` says that this edge goes. */
+  beginShutdown(): void;
+}
+
+/**
+ * Builds the application from its ports. Requests that two readers could take for different paths get 404 before any route sees them.
+ * Disposing destroys the sockets to engines; the session and the placement client are their owner's to close.
+ */
+export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
+  const { catalog, session, settings, nowMs, board } = parts;
+  const watch = new PlacementWatch(parts.registry);
+  const wishes = new WishList(parts.registry, settings.replicaId, nowMs);
+  const upstreams = new Upstreams({ reach: settings.reach, connectTimeoutMs: catalog.protocol.requests.connectTimeoutMs });
+  session.onLeaseEnding((generation) => upstreams.closeFor(generation));
+  const waits = new EndpointWaits({ ...parts, placements: new SharedPlacements(parts.placements), watch, wishes });
+  const proxy = new EngineProxy({ ...parts, upstreams, waits, watch, protocol: catalog.protocol, retryPausesMs: settings.retryPausesMs });
+  const lifecycle = { shuttingDown: false };
+
+  const hono = new Hono<EdgeEnv>({ getPath: (request, options) => pathOf(options?.env?.incoming.url ?? targetOf(request.url)) });
+  hono.route('/', engineRoutes(proxy));
+  hono.route('/', models({ catalog, watch }));
+  hono.route('/', health({ session, watch, lifecycle, nowMs }));
+  hono.route('/', adminState({ catalog, watch }));
+  hono.route('/', adminModels({ catalog, registry: parts.registry, newId: parts.newRequestId }));
+  hono.route('/', frontPage({ catalog, watch }));
+  if (board !== undefined) {
+    hono.get('/admin/queues/', (context) => context.redirect('/admin/queues'));
+    hono.route('/admin/queues', board);
+  }
+  hono.notFound((context) => {
+    const { method, path } = context.req;
+    const answer = errorAnswer(
+      new OperationalError({
+        code: 'INVALID_REQUEST',
+        message: path === NOWHERE ? 'There is nothing at such a path here.' : `There is no ${method} ${path.slice(0, 200)} here.`,
+        retryable: false,
+      }),
+      'openai',
+    );
+    return context.body(answer.body, 404, { 'content-type': 'application/json' });
+  });
+
+  return {
+    hono,
+    beginShutdown: () => {
+      lifecycle.shuttingDown = true;
+    },
+    async [Symbol.asyncDispose]() {
+      watch[Symbol.dispose]();
+      await upstreams[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** A path that no route has stands for every target that is not canonical. */
+const NOWHERE = '/\u0000';
+
+function pathOf(target: string): string {
+  return canonicalPath(target) ?? NOWHERE;
+}
+
+/** Of a request that did not come through a socket. */
+function targetOf(url: string): string {
+  return url.slice(url.indexOf('/', url.indexOf('//') + 2));
+}

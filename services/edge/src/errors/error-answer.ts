@@ -1,0 +1,65 @@
+import type { FailureShape } from '@berth/core';
+import type { Dialect } from '../proxy/engine-routes.ts';
+import { HTTP_ERRORS, retryAfterSeconds } from './error-table.ts';
+
+/** A complete answer that tells a failure. `headers` is flat: name, value, name, value. */
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly headers: readonly string[];
+  readonly body: string;
+}
+
+/** What goes wrong inside a stream, in our form or as an engine told it. */
+export interface StreamFault {
+  readonly message: string;
+  readonly type: string;
+  readonly param: string | null;
+  readonly code: string | number | null;
+}
+
+/** Anthropic's error types by HTTP status (its API reference, "Errors"). */
+const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {
+  400: 'invalid_request_error',
+  404: 'not_found_error',
+  413: 'request_too_large',
+  429: 'rate_limit_error',
+  503: 'overloaded_error',
+};
+
+/** The failure in OpenAI's words. */
+export function faultOf(failure: FailureShape): StreamFault {
+  const { type, code } = HTTP_ERRORS[failure.code];
+  const param = failure.details?.['param'];
+  return { message: failure.message, type, param: typeof param === 'string' ? param : null, code };
+}
+
+/**
+ * The failure as an HTTP answer in the form that the route's clients raise. `x-should-retry: false` keeps the official OpenAI clients, which
+ * retry every 5xx by themselves, from repeating a call that cannot succeed.
+ */
+export function errorAnswer(failure: FailureShape, dialect: Dialect): ErrorAnswer {
+  const { status } = HTTP_ERRORS[failure.code];
+  const fault = faultOf(failure);
+  const body = JSON.stringify(dialect === 'messages' ? anthropicBody(fault, status) : { error: fault });
+  const headers = ['content-type', 'application/json', 'content-length', String(Buffer.byteLength(body))];
+  const seconds = retryAfterSeconds(failure);
+  if (seconds !== null) headers.push('retry-after', String(seconds));
+  if (status >= 500 && !failure.retryable) headers.push('x-should-retry', 'false');
+  return { status, headers, body };
+}
+
+/**
+ * The frame that makes a client's SDK raise from inside a stream: OpenAI's look for `error` in a frame's data, Anthropic's for
+ * `event: error`, and the responses API has an `error` event of its own. No `[DONE]` follows.
+ */
+export function errorFrame(fault: StreamFault, dialect: Dialect): string {
+  if (dialect === 'messages') return `event: error\ndata: ${JSON.stringify(anthropicBody(fault, null))}\n\n`;
+  if (dialect === 'openai') return `data: ${JSON.stringify({ error: fault })}\n\n`;
+  const { code, message, param } = fault;
+  return `event: error\ndata: ${JSON.stringify({ type: 'error', code, message, param, sequence_number: 0 })}\n\n`;
+}
+
+function anthropicBody(fault: StreamFault, status: number | null): object {
+  const type = (status === null ? undefined : ANTHROPIC_TYPES[status]) ?? 'api_error';
+  return { type: 'error', error: { type, message: fault.message } };
+}

@@ -1,0 +1,176 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { OperationalError } from '@berth/core';
+import type { EdgeSession, ModelName, RequestSlot } from '@berth/core';
+import type { EdgeLogger } from '../telemetry/edge-logger.ts';
+import { isLoading, progressOf } from './placement-watch.ts';
+import type { PlacementView, PlacementWatch } from './placement-watch.ts';
+import type { SharedPlacements } from './shared-placements.ts';
+import type { WishList } from './wish-list.ts';
+
+/** Longest `Retry-After` of a wait that can go on. */
+const LONGEST_RETRY_AFTER_MS = 120_000;
+/** `Retry-After` where no time was learned. */
+const UNKNOWN_RETRY_AFTER_MS = 30_000;
+/** Between a placement that ended and the next try, when no lease came of it. */
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 1000;
+
+export interface EndpointWait {
+  readonly model: ModelName;
+  /** Epoch ms. */
+  readonly arrivedAtMs: number;
+  readonly deadlineAtMs: number;
+  /** Aborts when the client leaves: the wait is forgotten, and no wish is left. */
+  readonly left: AbortSignal;
+}
+
+/** The slot that a wait ended with, and what it took. */
+export interface EndpointWaited {
+  readonly slot: RequestSlot;
+  /** Until the engine was seen to start; all of it when it was not seen. */
+  readonly queueMs: number;
+  readonly placeMs: number;
+}
+
+export interface EndpointWaitsParts {
+  readonly session: EdgeSession;
+  readonly placements: SharedPlacements;
+  readonly watch: PlacementWatch;
+  readonly wishes: WishList;
+  readonly logger: EdgeLogger;
+  readonly nowMs: () => number;
+}
+
+/** A wait ends early because its deadline came, or because it is known to come too early. */
+class WaitOver extends Error {
+  override readonly name = 'WaitOver';
+}
+
+/** The cold path: waits, together with everybody else, until an endpoint of a model may be sent to. */
+export class EndpointWaits {
+  readonly #parts: EndpointWaitsParts;
+
+  constructor(parts: EndpointWaitsParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Resolves with a request counted in flight, which the caller must end. Throws at the deadline, or as soon as the learned time left
+   * outlasts it: `MODEL_LOADING`, `NO_CAPACITY_NOW` or `ORCHESTRATOR_UNAVAILABLE`, each with `retryAfterMs` and a wish left behind; throws
+   * the placement's own failure, `QUEUE_FULL`, `REDIS_UNAVAILABLE`, and the reason of `left` when it aborts.
+   */
+  async wait(wait: EndpointWait): Promise<EndpointWaited> {
+    const { session, watch, nowMs } = this.#parts;
+    const { model } = wait;
+    const over = new AbortController();
+    const leave = (): void => over.abort(wait.left.reason);
+    if (wait.left.aborted) leave();
+    wait.left.addEventListener('abort', leave, { once: true });
+    const deadline = setTimeout(() => over.abort(new WaitOver()), Math.max(0, wait.deadlineAtMs - nowMs()));
+    let startingAtMs: number | null = null;
+    const unfollow = watch.follow((view) => {
+      const progress = progressOf(view, model);
+      if (progress.state === 'starting') startingAtMs ??= nowMs();
+      if (progress.etaMs !== null && nowMs() + progress.etaMs > wait.deadlineAtMs) over.abort(new WaitOver());
+    });
+    try {
+      const slot = (await this.#lease(model)) ?? (await this.#queue(wait, over.signal));
+      const endedAtMs = nowMs();
+      const queueEndedAtMs = startingAtMs ?? endedAtMs;
+      return { slot, queueMs: queueEndedAtMs - wait.arrivedAtMs, placeMs: endedAtMs - queueEndedAtMs };
+    } catch (error) {
+      if (!(error instanceof WaitOver)) throw error;
+      throw session.failingSinceMs === null ? await this.#comeBack(wait) : redisAway();
+    } finally {
+      unfollow();
+      clearTimeout(deadline);
+      wait.left.removeEventListener('abort', leave);
+    }
+  }
+
+  async #queue(wait: EndpointWait, over: AbortSignal): Promise<RequestSlot> {
+    const { session, placements, wishes } = this.#parts;
+    const { model, arrivedAtMs, deadlineAtMs } = wait;
+    over.throwIfAborted();
+    const ticket = await session.join({ model, right: 'displace', arrivedAtMs, deadlineAtMs });
+    try {
+      for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+        over.throwIfAborted();
+        const outcome = await placements.place(model, over);
+        const slot = outcome.kind === 'ready' ? await this.#lease(model) : null;
+        if (slot !== null && over.aborted) slot.end();
+        over.throwIfAborted();
+        if (slot !== null) {
+          wishes.fulfilled(model);
+          return slot;
+        }
+        // Drained again, or lost between two answers: the next placement tells.
+        await sleep(pauseMs, undefined, { signal: over }).catch(() => undefined);
+      }
+    } finally {
+      ticket.leave();
+    }
+  }
+
+  async #lease(model: ModelName): Promise<RequestSlot | null> {
+    const { session } = this.#parts;
+    const leased = session.begin(model);
+    if (leased !== null) return leased;
+    const answer = await session.acquire(model);
+    return answer.kind === 'ready' ? session.begin(model) : null;
+  }
+
+  /** What a client is told whose wait is over, after its wish was left. */
+  async #comeBack(wait: EndpointWait): Promise<OperationalError> {
+    const { watch, wishes, logger } = this.#parts;
+    const view = await watch.read().catch(() => watch.latest);
+    const failure = comeBackFailure(view, wait);
+    await wishes
+      .leave(wait.model, wait.arrivedAtMs, failure.retryAfterMs ?? UNKNOWN_RETRY_AFTER_MS)
+      .catch((error: unknown) => logger.warn({ model: wait.model, err: error }, 'wish lost'));
+    return failure;
+  }
+}
+
+function comeBackFailure(view: PlacementView | null, wait: EndpointWait): OperationalError {
+  const { model } = wait;
+  const waited = wait.deadlineAtMs - wait.arrivedAtMs;
+  const progress = view === null ? null : progressOf(view, model);
+  const learnedMs = progress?.etaMs ?? null;
+  const retryAfterMs = Math.min(LONGEST_RETRY_AFTER_MS, Math.max(1000, learnedMs ?? UNKNOWN_RETRY_AFTER_MS));
+  const details = { model, waitMs: waited, etaMs: learnedMs, phase: progress?.phase ?? null };
+  if (progress !== null && (isLoading(progress) || progress.state === 'ready')) {
+    const left = learnedMs === null ? 'an unknown time' : `about ${Math.ceil(learnedMs / 1000)} s`;
+    return new OperationalError({
+      code: 'MODEL_LOADING',
+      message: `${model} is loading (${progress.phase ?? progress.state}) and needs ${left} more. Its load goes on; ask again after Retry-After.`,
+      retryable: true,
+      retryAfterMs,
+      details,
+    });
+  }
+  if (view !== null && view.leader === null) {
+    return new OperationalError({
+      code: 'ORCHESTRATOR_UNAVAILABLE',
+      message: `${model} could not be placed within ${Math.round(waited / 1000)} s: no orchestrator is running. Start one; the wish for the model is kept for it.`,
+      retryable: true,
+      retryAfterMs,
+      details,
+    });
+  }
+  return new OperationalError({
+    code: 'NO_CAPACITY_NOW',
+    message: `${model} could not be placed within ${Math.round(waited / 1000)} s: other models use the memory it needs. Its place in the queue is kept; ask again after Retry-After.`,
+    retryable: true,
+    retryAfterMs,
+    details,
+  });
+}
+
+function redisAway(): OperationalError {
+  return new OperationalError({
+    code: 'REDIS_UNAVAILABLE',
+    message: 'Redis does not answer, so no model can be placed. Models that are ready go on; ask again after Retry-After.',
+    retryable: true,
+  });
+}

@@ -1,0 +1,44 @@
+import { isOperationalError } from '@berth/core';
+import type { FailureShape } from '@berth/core';
+import { errorAnswer, errorFrame, faultOf } from '../errors/error-answer.ts';
+import type { EdgeLogger } from '../telemetry/edge-logger.ts';
+import type { RequestRecord } from '../telemetry/request-record.ts';
+import { ClientLeft } from './client-answer.ts';
+import type { ClientAnswer } from './client-answer.ts';
+import type { Dialect } from './engine-routes.ts';
+
+/**
+ * Tells the client what went wrong before an engine answered: with its status while no head was sent, as a frame of the stream after
+ * heartbeats. What is no expected failure is a bug: it is logged, and the client learns no more than that.
+ */
+export function answerFailure(parts: {
+  readonly error: unknown;
+  readonly answer: ClientAnswer;
+  readonly dialect: Dialect;
+  readonly record: RequestRecord;
+  readonly logger: EdgeLogger;
+}): void {
+  const { error, answer, dialect, record, logger } = parts;
+  if (error instanceof ClientLeft || answer.left.aborted) {
+    record.outcome = 'client-left';
+    return;
+  }
+  record.outcome = 'failed';
+  if (!isOperationalError(error)) logger.error({ requestId: record.requestId, err: error }, 'request handler failed');
+  const failure = isOperationalError(error) ? error : UNEXPECTED;
+  record.code = isOperationalError(error) ? error.code : 'INTERNAL';
+  if (answer.headSent) {
+    answer.write(errorFrame(faultOf(failure), dialect));
+    answer.end();
+    return;
+  }
+  const { status, headers, body } = errorAnswer(failure, dialect);
+  answer.begin(status, '', [...headers, 'x-request-id', record.requestId], false);
+  answer.end(body);
+}
+
+const UNEXPECTED: FailureShape = {
+  code: 'STALE_STATE',
+  message: 'Berth failed on this request in a way it does not expect; its log tells more.',
+  retryable: false,
+};

@@ -1,0 +1,156 @@
+import { errorFrame } from '../errors/error-answer.ts';
+import type { StreamFault } from '../errors/error-answer.ts';
+import type { ClientAnswer } from './client-answer.ts';
+import type { Dialect } from './engine-routes.ts';
+import { EventStreamWatch } from './event-stream-watch.ts';
+import { clientAnswerHead } from './headers.ts';
+import { ModelRename } from './rename-model.ts';
+
+/** Most of an engine's error body that is read to be told again inside a stream. */
+const LONGEST_ERROR_BYTES = 64 * 1024;
+
+export interface RelayOptions {
+  readonly answer: ClientAnswer;
+  readonly dialect: Dialect;
+  /** Names in the answer that change; `null`: not a byte is touched. */
+  readonly rename: { readonly from: string; readonly to: string } | null;
+  /** Added to the engine's head, flat. */
+  readonly extraHeaders: readonly string[];
+  /** Called when the engine's head has come. */
+  readonly onBegin?: (() => void) | undefined;
+}
+
+/**
+ * Carries one engine answer to the client. Status, headers and bytes go through as they come, but where the client already has a `200` and
+ * heartbeats: then an event stream is joined to them, and any other answer is told as an error of the stream.
+ */
+export class AnswerRelay {
+  readonly #answer: ClientAnswer;
+  readonly #options: RelayOptions;
+  #rename: ModelRename | null = null;
+  #watch: EventStreamWatch | null = null;
+  #encoded = false;
+  /** Pieces of an answer that cannot be joined to the stream that the client reads. */
+  #collected: Buffer[] | null = null;
+  #collectedBytes = 0;
+  #status = 0;
+  #lastDataAtMs = 0;
+
+  constructor(options: RelayOptions) {
+    this.#answer = options.answer;
+    this.#options = options;
+  }
+
+  /** The engine's own status; 0 before its head. */
+  get engineStatus(): number {
+    return this.#status;
+  }
+
+  get isEventStream(): boolean {
+    return this.#watch !== null;
+  }
+
+  /** An error frame of the engine's own passed by. */
+  get sawErrorFrame(): boolean {
+    return this.#watch?.sawError === true;
+  }
+
+  /** When data last passed, comments not counted; by `performance.now()`. */
+  get lastDataAtMs(): number {
+    return this.#lastDataAtMs;
+  }
+
+  begin(status: number, statusText: string, rawHeaders: readonly (Buffer | string)[]): void {
+    const { rename, extraHeaders } = this.#options;
+    const head = clientAnswerHead(rawHeaders, rename !== null);
+    const isEventStream = head.contentType.startsWith('text/event-stream');
+    this.#status = status;
+    this.#encoded = head.encoded;
+    this.#lastDataAtMs = performance.now();
+    this.#options.onBegin?.();
+    if (this.#answer.headSent && !(isEventStream && status === 200 && !head.encoded)) {
+      this.#collected = [];
+      return;
+    }
+    if (rename !== null && !head.encoded) this.#rename = new ModelRename(rename.from, rename.to);
+    if (isEventStream) this.#watch = new EventStreamWatch();
+    if (this.#answer.headSent) return;
+    if (isEventStream) addStreamHeaders(head.headers);
+    if (extraHeaders.length > 0) head.headers.push(...extraHeaders);
+    this.#answer.begin(status, statusText, head.headers, isEventStream);
+  }
+
+  /** `false`: wait for the client to catch up. */
+  write(piece: Buffer): boolean {
+    if (this.#collected !== null) {
+      this.#collectedBytes += piece.length;
+      if (this.#collectedBytes <= LONGEST_ERROR_BYTES) this.#collected.push(piece);
+      return true;
+    }
+    if (this.#watch?.feed(piece) === true) this.#lastDataAtMs = performance.now();
+    if (this.#rename === null) return this.#answer.write(piece);
+    const renamed = this.#rename.feed(piece);
+    return renamed.length === 0 || this.#answer.write(renamed);
+  }
+
+  end(): void {
+    if (this.#collected !== null) {
+      this.#answer.write(errorFrame(engineFault(this.#status, Buffer.concat(this.#collected)), this.#options.dialect));
+    } else {
+      this.#flushRename();
+    }
+    this.#answer.end();
+  }
+
+  /** Ends a begun answer that cannot be completed, in the way its client notices. */
+  fail(fault: StreamFault): void {
+    if ((this.#watch === null && this.#collected === null) || this.#encoded) return this.#answer.breakOff();
+    if (this.#watch !== null) {
+      this.#flushRename();
+      if (!this.#watch.betweenEvents) this.#answer.write('\n\n');
+    }
+    this.#answer.write(errorFrame(fault, this.#options.dialect));
+    this.#answer.end();
+  }
+
+  #flushRename(): void {
+    const rest = this.#rename?.flush();
+    if (rest !== undefined && rest.length > 0) this.#answer.write(rest);
+  }
+}
+
+/** Reverse proxies buffer or compress event streams unless told not to; vLLM itself says nothing (0.32.0, measured). */
+function addStreamHeaders(headers: string[]): void {
+  const names = new Set(headers.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase()));
+  if (!names.has('cache-control')) headers.push('cache-control', 'no-cache, no-transform');
+  if (!names.has('x-accel-buffering')) headers.push('x-accel-buffering', 'no');
+}
+
+/** An engine's answer that is no stream, in the words of a stream error. Its own words are kept where it follows OpenAI's form. */
+function engineFault(status: number, body: Buffer): StreamFault {
+  const fallback: StreamFault = {
+    message: `The engine answered with status ${status} and no event stream.`,
+    type: status < 500 ? 'invalid_request_error' : 'server_error',
+    param: null,
+    code: status,
+  };
+  try {
+    const parsed: unknown = JSON.parse(body.toString('utf8'));
+    const error = field(parsed, 'error');
+    const message = field(error, 'message') ?? field(parsed, 'detail');
+    if (typeof message !== 'string') return fallback;
+    const [type, param, code] = [field(error, 'type'), field(error, 'param'), field(error, 'code')];
+    return {
+      message,
+      type: typeof type === 'string' ? type : fallback.type,
+      param: typeof param === 'string' ? param : null,
+      code: typeof code === 'string' || typeof code === 'number' ? code : status,
+    };
+  } catch {
+    return fallback;
+  }
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}

@@ -1,0 +1,92 @@
+import { Hono } from 'hono';
+import type { Context } from 'hono';
+import { findModel } from '@berth/config';
+import type { Catalog, ModelSettings } from '@berth/config';
+import { stopRequestBodySchema } from '@berth/contracts';
+import type { Accepted, StopRequestBody } from '@berth/contracts';
+import { OperationalError, isOperationalError } from '@berth/core';
+import type { RegistryReader, StopRequest } from '@berth/core';
+import { errorAnswer } from '../errors/error-answer.ts';
+import { decoded } from './models.ts';
+
+const PREFIX = '/admin/v1/models/';
+
+/**
+ * `POST /admin/v1/models/{id}/load`, `POST /admin/v1/models/{id}/stop`, `POST /admin/v1/stop` (every endpoint). Each leaves a record that the
+ * orchestrator acts on, and answers 202 at once; `GET /admin/v1/state` tells how it goes on.
+ */
+export function adminModels(parts: { readonly catalog: Catalog; readonly registry: RegistryReader; readonly newId: () => string }): Hono {
+  const { catalog, registry, newId } = parts;
+  const hono = new Hono();
+  hono.post(`${PREFIX}:id{.+}/load`, (context) =>
+    told(context, async () => {
+      const model = named(catalog, context, '/load');
+      const id = `operator-${newId()}`;
+      await registry.putWish({
+        id,
+        model: model.name,
+        right: 'displace',
+        kind: 'operator',
+        arrivedMsAgo: 0,
+        endsInMs: model.loadTimeoutMs,
+      });
+      return { accepted: true, id, model: model.name };
+    }),
+  );
+  const stop = async (target: StopRequest['target'], body: StopRequestBody, model: string | null): Promise<Accepted> => {
+    const id = `stop-${newId()}`;
+    await registry.putStopRequest({ id, target, force: body.force, deadlineMs: body.deadlineMs });
+    return { accepted: true, id, model };
+  };
+  hono.post(`${PREFIX}:id{.+}/stop`, (context) =>
+    told(context, async () => {
+      const { name } = named(catalog, context, '/stop');
+      return stop({ kind: 'model', model: name }, await readStop(context), name);
+    }),
+  );
+  hono.post('/admin/v1/stop', (context) => told(context, async () => stop({ kind: 'all' }, await readStop(context), null)));
+  return hono;
+}
+
+async function told(context: Context, act: () => Promise<Accepted>): Promise<Response> {
+  try {
+    return context.json(await act(), 202);
+  } catch (error) {
+    if (!isOperationalError(error)) throw error;
+    const answer = errorAnswer(error, 'openai');
+    return new Response(answer.body, { status: answer.status, headers: { 'content-type': 'application/json' } });
+  }
+}
+
+/** Throws `MODEL_NOT_FOUND`. */
+function named(catalog: Catalog, context: Context, suffix: string): ModelSettings {
+  const id = decoded(context.req.path.slice(PREFIX.length, -suffix.length)) ?? '';
+  const model = findModel(catalog, id);
+  if (model !== undefined) return model;
+  throw new OperationalError({
+    code: 'MODEL_NOT_FOUND',
+    message: `The model \`${id.slice(0, 200)}\` does not exist. GET /v1/models lists those that do.`,
+    retryable: false,
+    details: { param: 'model' },
+  });
+}
+
+/** Throws `INVALID_REQUEST`. */
+async function readStop(context: Context): Promise<StopRequestBody> {
+  const text = await context.req.text();
+  const parsed = stopRequestBodySchema.safeParse(text === '' ? {} : jsonOrNull(text));
+  if (parsed.success) return parsed.data;
+  throw new OperationalError({
+    code: 'INVALID_REQUEST',
+    message: 'The body is not a stop request. Send {"force": boolean, "deadlineMs": number or null}, or nothing.',
+    retryable: false,
+  });
+}
+
+function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

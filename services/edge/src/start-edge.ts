@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto';
+import { homedir } from 'node:os';
+import { loadCatalog, resolveCatalogPath } from '@berth/config';
+import { asId } from '@berth/core';
+import type { EdgeReplicaId } from '@berth/core';
+import { createEdgeSession, createPlacementBoard, createPlacementClient, createRegistryReader } from '@berth/redis';
+import type { RedisTarget } from '@berth/redis';
+import { createEdgeApp } from './app.ts';
+import { adminQueues } from './routes/admin-queues.ts';
+import { closeGracefully, createEdgeServer, listen } from './server.ts';
+import { RETRY_PAUSES_MS } from './settings.ts';
+import type { EdgeSettings } from './settings.ts';
+import type { EdgeLogger } from './telemetry/edge-logger.ts';
+
+/** Waiting requests over all models and edges. */
+const MAX_WAITERS = 10_000;
+
+/** A running edge. Disposing stops accepting, lets requests in flight end within the grace, gives all leases back and closes. */
+export interface RunningEdge extends AsyncDisposable {
+  readonly url: string;
+}
+
+/**
+ * Starts an edge on real Redis; resolves when it listens, whether or not Redis answers yet. Throws `INVALID_CATALOG`, `PORT_TAKEN`,
+ * `INVALID_SETTINGS`; what was opened before is closed again.
+ */
+export async function startEdge(settings: EdgeSettings, logger: EdgeLogger): Promise<RunningEdge> {
+  await using opened = new AsyncDisposableStack();
+  const { configPath } = settings;
+  const catalog = loadCatalog({
+    path: resolveCatalogPath({ BERTH_CONFIG: configPath ?? undefined, cwd: process.cwd() }),
+    home: homedir(),
+  });
+  const { protocol } = catalog;
+  const target: RedisTarget = { url: settings.redisUrl, hostId: catalog.host.id, log: (message, fields) => logger.warn(fields, message) };
+  const replicaId = asId<EdgeReplicaId>(`edge-${randomUUID()}`);
+  const registry = opened.use(createRegistryReader(target));
+  const session = opened.use(
+    await createEdgeSession({
+      target,
+      id: replicaId,
+      leaseTtlMs: protocol.leases.ttlMs,
+      leaseRenewMs: protocol.leases.renewMs,
+      degradedMs: protocol.redis.degradedMs,
+      maxWaitersPerModel: protocol.coldStart.maxWaiters,
+      maxWaiters: Math.max(MAX_WAITERS, protocol.coldStart.maxWaiters),
+    }),
+  );
+  const placements = opened.use(createPlacementClient({ target }));
+  const board = opened.use(createPlacementBoard(target));
+  const app = opened.use(
+    createEdgeApp({
+      catalog,
+      session,
+      placements,
+      registry,
+      logger,
+      settings: { replicaId, reach: settings.reach, retryPausesMs: RETRY_PAUSES_MS },
+      // Epoch ms that never go back.
+      nowMs: () => performance.timeOrigin + performance.now(),
+      newRequestId: randomUUID,
+      board: adminQueues(board.adapter),
+    }),
+  );
+  const server = createEdgeServer(app);
+  const url = await listen(server, settings);
+  if (!isLoopback(settings.host)) logger.warn({ host: settings.host }, 'api opened to the network without keys');
+  logger.info({ url, models: catalog.models.length, reach: settings.reach }, 'edge started');
+  opened.defer(async () => {
+    app.beginShutdown();
+    await closeGracefully(server, settings.shutdownGraceMs);
+    logger.info({ inFlight: session.inFlight() }, 'edge stopped');
+  });
+  const running = opened.move();
+  return { url, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
+}
