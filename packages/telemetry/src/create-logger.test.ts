@@ -52,10 +52,31 @@ describe('createLogger', () => {
     expect(parsed(lines[0])['msg']).toBe('engine was created');
   });
 
+  it('redacts what an error carries', () => {
+    const { logger, lines } = recordingLogger();
+    const err = Object.assign(new TypeError('refused'), { code: 'X', details: { gpus: 2, env: { A: 'very-secret' } } });
+    logger.error({ err }, 'engine was refused');
+    expect(lines[0]).not.toContain('very-secret');
+    expect(parsed(lines[0])).toMatchObject({ err: { type: 'TypeError', message: 'refused', code: 'X', details: { gpus: 2 } } });
+  });
+
+  it('leaves the objects that it is given as they are, and gets through one that contains itself', () => {
+    const { logger, lines } = recordingLogger();
+    const fields: Record<string, unknown> = { engines: [{ env: { A: 'very-secret' } }] };
+    fields['self'] = fields;
+    logger.info(fields, 'engines were listed');
+    expect(fields['engines']).toEqual([{ env: { A: 'very-secret' } }]);
+    expect(parsed(lines[0])['engines']).toEqual([{ env: '[redacted]' }]);
+  });
+
   it('redacts the fields that a child logger binds', () => {
     const { logger, lines } = recordingLogger();
-    logger.child({ env: { A: 'very-secret' } }).info('engine was created');
+    logger
+      .child({ model: 'llama' })
+      .child({ env: { A: 'very-secret' }, spec: { env: { A: 'very-secret' } } })
+      .info('engine was created');
     expect(lines[0]).not.toContain('very-secret');
+    expect(parsed(lines[0])).toMatchObject({ model: 'llama', env: '[redacted]', spec: { env: '[redacted]' } });
   });
 
   it('takes known secrets out of every text, the stack of an error included', () => {

@@ -1,6 +1,6 @@
-import { pino } from 'pino';
+import { pino, stdSerializers } from 'pino';
 import type { DestinationStream, Logger } from 'pino';
-import { createSieve, REDACTED, secretPaths } from './redact.ts';
+import { createSieve, redactFields } from './redact.ts';
 
 export type { Logger } from 'pino';
 
@@ -25,9 +25,22 @@ export function createLogger(options: LoggerOptions): Logger {
   const settings = {
     level: options.level,
     base: { service: options.service, pid: process.pid },
-    formatters: { level: (label: string) => ({ level: label }) },
-    redact: { paths: [...secretPaths], censor: REDACTED },
+    formatters: { level: (label: string) => ({ level: label }), log: redactFields },
+    serializers: { err: (error: Error) => redactFields({ ...stdSerializers.err(error) }) },
     hooks: { streamWrite: createSieve(options.secrets ?? []) },
   };
-  return options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+  const logger = options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+  return redactingBindings(logger);
+}
+
+/** pino's formatters do not see the fields that child loggers bind, so those are cleaned on the way in; children inherit this. */
+function redactingBindings(logger: Logger): Logger {
+  const plainChild: unknown = Reflect.get(logger, 'child');
+  if (typeof plainChild !== 'function') throw new TypeError('a pino logger has a child method');
+  Object.defineProperty(logger, 'child', {
+    value(this: Logger, bindings: Record<string, unknown>, ...rest: readonly unknown[]): unknown {
+      return Reflect.apply(plainChild, this, [redactFields(bindings), ...rest]);
+    },
+  });
+  return logger;
 }
