@@ -50,6 +50,10 @@ export async function up({ args, env, cwd, print, complain }: CommandContext): P
 
   await using redis = await provideRedis(settings, { env, say });
   const childEnv = {
+    // Engines that are processes of this machine have no address but 127.0.0.1, and Docker on a Mac has none that the Mac can reach.
+    BERTH_REACH: catalog.host.runtime === 'process' || process.platform === 'darwin' ? 'loopback' : 'address',
+    // Nobody but the orchestrator's own health check needs to know it.
+    BERTH_ORCHESTRATOR_PORT: '0',
     ...env,
     BERTH_CONFIG: catalogPath,
     BERTH_REDIS_URL: redis.url,
