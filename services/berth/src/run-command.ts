@@ -1,14 +1,16 @@
 import { isOperationalError } from '@berth/core';
-import { check } from './commands/check.ts';
 import type { Command, CommandContext } from './commands/command.ts';
-import { edge } from './commands/edge.ts';
 import { usage } from './commands/help.ts';
-import { orchestrator } from './commands/orchestrator.ts';
-import { status } from './commands/status.ts';
-import { stop } from './commands/stop.ts';
-import { up } from './commands/up.ts';
 
-const commands: Readonly<Record<string, Command>> = { up, edge, orchestrator, status, stop, check };
+/** Loaded when they are run: `status` has no use for what an orchestrator needs. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  up: async () => (await import('./commands/up.ts')).up,
+  edge: async () => (await import('./commands/edge.ts')).edge,
+  orchestrator: async () => (await import('./commands/orchestrator.ts')).orchestrator,
+  status: async () => (await import('./commands/status.ts')).status,
+  stop: async () => (await import('./commands/stop.ts')).stop,
+  check: async () => (await import('./commands/check.ts')).check,
+};
 
 const helpWords = new Set(['--help', '-h', 'help']);
 
@@ -19,14 +21,15 @@ export async function runCommand({ args, ...context }: CommandContext): Promise<
     context.print(usage);
     return 0;
   }
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (command === undefined) {
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (load === undefined) {
     context.complain(
       name === '' ? usage : `berth: there is no command "${name}". Say one of ${Object.keys(commands).join(', ')}, or --help`,
     );
     return 2;
   }
   try {
+    const command = await load();
     return await command({ ...context, args: rest });
   } catch (error) {
     if (isOperationalError(error)) {
