@@ -19,6 +19,7 @@ export default defineConfig({
           name: 'integration',
           include: ['packages/**/*.integration.test.ts', 'services/**/*.integration.test.ts', 'test/**/*.test.ts'],
           exclude: ['**/node_modules/**', 'test/bench/**', 'test/soak/**'],
+          globalSetup: ['test/support/stop-docker-engine.ts'],
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -1,6 +1,7 @@
-import { createSimulatedHost, readCard, type CardState, type GpuDescription, type ModelProfile, type SimulatedHost } from '@berth/simulator';
+import type { SimulatedHost } from '@berth/simulator';
+import { readCard, type CardState, type GpuDescription, type ModelProfile } from '@berth/simulator';
 import { startRedis, type TestRedis } from '@berth/redis/testing';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import OpenAI from 'openai';
 import { stringify } from 'yaml';
 import { eventually } from './eventually.ts';
 import { startService, type Service } from './service.ts';
+import { openTestHost, type EngineUnderTest } from './test-host.ts';
 
 /** Protocol durations that tests need not wait for. */
 export const FAST_PROTOCOL = {
@@ -31,7 +33,9 @@ export interface BerthOptions {
   readonly models: Readonly<Record<string, ModelUnderTest>>;
   readonly gpus?: readonly GpuDescription[];
   readonly edges?: number;
-  /** Merged over the fast protocol and the process runtime. */
+  /** Default `process`. */
+  readonly runtime?: 'process' | 'docker';
+  /** Merged over the fast protocol. */
   readonly catalog?: Readonly<Record<string, unknown>>;
 }
 
@@ -43,6 +47,8 @@ export interface BerthUnderTest extends AsyncDisposable {
   readonly edges: readonly Service[];
   readonly urls: readonly string[];
   readonly footprintsFile: string;
+  /** Containers or processes of engines that exist right now, running or not. */
+  engines(): Promise<readonly EngineUnderTest[]>;
   orchestrator(): Service;
   /** Starts the orchestrator anew, after it was killed, or a second one beside it. */
   startOrchestrator(): Promise<Service>;
@@ -70,23 +76,23 @@ export async function startBerth(options: BerthOptions): Promise<BerthUnderTest>
   const directory = await mkdtemp(join(tmpdir(), 'berth-test-'));
   opened.defer(() => rm(directory, { recursive: true, force: true }));
   const redis = opened.use(await startRedis());
-  const profiles = profilesOf(options.models);
-  const host = createSimulatedHost(join(directory, 'host'), options.gpus ?? [{ memoryTotalMiB: 24_576 }], profiles);
+  await mkdir(join(directory, 'data'));
+  const testHost = opened.use(
+    await openTestHost(options.runtime ?? 'process', { directory, gpus: options.gpus ?? [{ memoryTotalMiB: 24_576 }], profiles: profilesOf(options.models) }),
+  );
+  const { host } = testHost;
   const catalogPath = join(directory, 'berth.yaml');
-  const writeCatalog = (models: BerthOptions['models']) => writeFile(catalogPath, stringify(catalogOf({ ...options, models })));
+  const writeCatalog = (models: BerthOptions['models']) => writeFile(catalogPath, stringify(catalogOf({ ...options, models }, testHost.catalog)));
   await writeCatalog(options.models);
 
   const footprintsFile = join(directory, 'data', 'memory_footprints.json');
   const shared = {
-    ...definedEnvironment(host.withPath(process.env)),
+    ...testHost.env,
     BERTH_REDIS_URL: redis.url,
     BERTH_CONFIG: catalogPath,
-    BERTH_REACH: 'loopback',
     BERTH_FOOTPRINTS_FILE: footprintsFile,
-    BERTH_RUN_DIRECTORY: join(directory, 'run'),
     BERTH_LOG_LEVEL: 'debug',
   };
-  opened.defer(() => stopEngines(directory));
   let started = 0;
   let present: Service;
   const startOrchestrator = async () => {
@@ -132,6 +138,7 @@ export async function startBerth(options: BerthOptions): Promise<BerthUnderTest>
     edges,
     urls,
     footprintsFile,
+    engines: () => testHost.engines(),
     orchestrator: () => present,
     startOrchestrator: async () => {
       const service = await startOrchestrator();
@@ -180,34 +187,16 @@ const QUICK: Partial<ModelProfile> = {
   orphanMs: 200,
 };
 
-function catalogOf(options: BerthOptions): Record<string, unknown> {
+function catalogOf(options: BerthOptions, ofHost: { readonly host: object; readonly defaults: object }): Record<string, unknown> {
   const models = Object.entries(options.models).map(([name, { simulated: _, ...model }]) => [name, { source: `sim/${name}`, ...model }]);
+  const { host = {}, defaults = {}, ...rest } = options.catalog ?? {};
   return {
-    host: { runtime: 'process', reserve: '256MiB' },
-    defaults: { kvCache: '1GiB', idleTimeout: '10m', loadTimeout: '60s' },
     ...FAST_PROTOCOL,
-    ...options.catalog,
+    ...rest,
+    host: { reserve: '256MiB', ...ofHost.host, ...(host as object) },
+    defaults: { kvCache: '1GiB', idleTimeout: '10m', loadTimeout: '60s', ...ofHost.defaults, ...(defaults as object) },
     models: Object.fromEntries(models),
   };
-}
-
-/** Engines outlive Berth; a test leaves none behind. */
-async function stopEngines(directory: string): Promise<void> {
-  const { readdir } = await import('node:fs/promises');
-  for (const name of await readdir(join(directory, 'run')).catch(() => [])) {
-    const text = await readFile(join(directory, 'run', name), 'utf8').catch(() => '');
-    const pid = /"pid":\s*(\d+)/.exec(text)?.[1];
-    if (pid === undefined) continue;
-    try {
-      process.kill(-Number(pid), 'SIGKILL');
-    } catch {
-      // Gone already.
-    }
-  }
-}
-
-function definedEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
-  return Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }
 
 export async function findFreePort(): Promise<number> {

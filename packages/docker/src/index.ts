@@ -1,1 +1,4 @@
-export {};
+export { createDockerRuntime } from './docker-runtime.ts';
+export type { DockerRuntimeOptions } from './docker-runtime.ts';
+export type { EngineNetworkOptions } from './engine-network.ts';
+export type { GpuDriverSetting } from './gpu-driver.ts';
