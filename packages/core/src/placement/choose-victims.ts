@@ -4,7 +4,7 @@ import { inTheWayOfDiscovery } from './discovery.ts';
 import { filterVictims } from './filter-victims.ts';
 import { byIndex, shortages } from './fit.ts';
 import { rankVictims } from './rank-victims.ts';
-import { isLeaving, isSettled } from './residency.ts';
+import { isLeaving, isSettledFor } from './residency.ts';
 import { freedMiB, selectVictims, suffices } from './select-victims.ts';
 import type { EndpointSnapshot, OpenPlacement, Snapshot } from './snapshot.ts';
 
@@ -20,7 +20,7 @@ export function chooseEviction(candidates: readonly Candidate[], placement: Open
     const victims = victimsOn(candidate, placement, snapshot);
     return victims === null ? [] : [{ candidate, victims }];
   });
-  return evictions.toSorted(byPain(snapshot))[0] ?? null;
+  return evictions.toSorted(byPain(placement, snapshot))[0] ?? null;
 }
 
 /** Filter, rank, select. A discovery takes everybody on its GPUs that is not pinned, or nobody. */
@@ -42,9 +42,8 @@ function victimsOn(candidate: Candidate, placement: OpenPlacement, snapshot: Sna
  * 4. least memory freed
  * 5. lowest GPU indexes
  */
-function byPain(snapshot: Snapshot): (a: Eviction, b: Eviction) => number {
-  const { settings, nowMs } = snapshot;
-  const unsettled = count((view) => !isSettled(view, settings, nowMs));
+function byPain(placement: OpenPlacement, snapshot: Snapshot): (a: Eviction, b: Eviction) => number {
+  const unsettled = count((view) => !isSettledFor(placement, view, snapshot));
   const busy = count((view) => view.inFlight > 0 && !isLeaving(view.endpoint));
   return (a, b) =>
     unsettled(a) - unsettled(b) ||

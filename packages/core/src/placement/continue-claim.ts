@@ -7,7 +7,7 @@ import { shortages } from './fit.ts';
 import { beginDrains, drainReasons, mayDisplace } from './make-room.ts';
 import type { Action, Reason } from './plan.ts';
 import { placeAnew } from './place-anew.ts';
-import { isSettled, residencyEndsAtMs } from './residency.ts';
+import { isSettledFor, residencyEndsAtMs } from './residency.ts';
 import { freedMiB } from './select-victims.ts';
 import type { Claim, EndpointSnapshot, OpenPlacement, Snapshot } from './snapshot.ts';
 import { startNow } from './start-now.ts';
@@ -19,10 +19,10 @@ const SPARED_DRAIN_TIMEOUTS = 5;
 /**
  * The next step of a placement that holds a claim. The first that holds:
  * 1. it fits somewhere by now → call off what still drains for it, start (or wait for the start slot)
- * 2. nobody who waits may displace any more, and some victim can still be let go → withdraw
+ * 2. nobody who waits may start it any more; or displace, and some victim can still be let go → withdraw
  * 3. the claim cannot succeed, or asks for something else than is needed now → withdraw and place anew in the same step
  * 4. a discovery's remainder shrank under it → write the claim smaller
- * 5. a victim starts or is within residency → wait
+ * 5. a victim starts, is within residency, or is yet to serve an older placement → wait
  * 6. a victim is still ready → begin the drain of all that are
  * 7. all that drain are drained → stop them
  * 8. they drain for longer than the drain timeout → withdraw and spare them
@@ -37,16 +37,14 @@ export function continueClaim(world: World, placement: OpenPlacement, claim: Cla
   const start = placement.right === 'use' ? null : startNow(world, placement, candidates);
   if (start !== null) return startWithout(start, placement, victims);
   // 2
-  if (!mayDisplace(placement, claim.discovery) && victims.some((view) => view.endpoint.state !== 'stopping')) {
-    return withdraw(placement, null, [{ code: 'may-not-displace' }]);
-  }
+  if (isUnwanted(placement, claim, victims)) return withdraw(placement, null, [{ code: 'may-not-displace' }]);
   // 3
   const target = candidates.find((candidate) => isOnGpusOf(claim.allocations, candidate));
   if (target === undefined || !canSucceed(claim, target, victims, snapshot)) return withdrawAndPlaceAnew(world, placement, candidates);
   // 4
   if (isShrunk(claim, target)) return writeSmaller(claim, target);
   // 5
-  const unsettled = victims.filter((view) => !isSettled(view, snapshot.settings, snapshot.nowMs));
+  const unsettled = victims.filter((view) => !isSettledFor(placement, view, snapshot));
   if (unsettled.length > 0) return waitForSettling(unsettled, snapshot);
   // 6
   if (victims.some((view) => view.endpoint.state === 'ready')) return drainAll(placement, claim, victims, snapshot);
@@ -73,6 +71,11 @@ function startWithout(start: Decision, placement: OpenPlacement, victims: readon
   }));
   const reasons = unneeded.map((view) => reasonAbout('victim-superfluous', view));
   return { ...start, plan: { kind: 'apply', actions: [...actions, ...start.plan.actions], reasons: [...reasons, ...start.plan.reasons] } };
+}
+
+function isUnwanted(placement: OpenPlacement, claim: Claim, victims: readonly EndpointSnapshot[]): boolean {
+  if (placement.right === 'use') return true;
+  return !mayDisplace(placement, claim.discovery) && victims.some((view) => view.endpoint.state !== 'stopping');
 }
 
 function withdraw(placement: OpenPlacement, spareUntilMs: number | null, why: readonly Reason[]): Decision {
@@ -121,12 +124,12 @@ function smallerOf(claim: Claim, target: Candidate): Candidate {
 
 function waitForSettling(unsettled: readonly EndpointSnapshot[], snapshot: Snapshot): Decision {
   const ends = unsettled.map((view) => residencyEndsAtMs(view, snapshot.settings));
-  const known = ends.filter((endsAtMs) => endsAtMs !== null);
+  const known = ends.filter((endsAtMs) => endsAtMs !== null).filter((endsAtMs) => endsAtMs > snapshot.nowMs);
   const reasons = unsettled.map((view, at) => {
     const endsAtMs = ends[at] ?? null;
-    return reasonAbout('victim-not-settled', view, endsAtMs === null ? undefined : { settlesInMs: endsAtMs - snapshot.nowMs });
+    return reasonAbout('victim-not-settled', view, endsAtMs === null ? undefined : { settlesInMs: Math.max(0, endsAtMs - snapshot.nowMs) });
   });
-  // An endpoint that starts becomes ready by itself, not by time.
+  // An endpoint that starts becomes ready by itself, not by time; one that is yet to serve an older placement does so any moment.
   return wait(reasons, known.length === ends.length ? Math.max(...known) : null);
 }
 

@@ -26,14 +26,14 @@ export function hasStartSlots(candidate: Candidate, { snapshot, owedSlots }: Wor
 }
 
 /**
- * Better candidates first: on one GPU the one that leaves least over, so that big holes stay whole; on several the emptiest ones, for
- * a model on many GPUs runs no faster than on the fullest of them.
+ * Better candidates first: on one GPU the one that leaves least over, so that big holes stay whole; on several the emptiest ones, and so
+ * for a discovery, which leaves nothing over anywhere and may need more than anybody thinks.
  */
 export function byBestFit(model: ModelName, snapshot: Snapshot): (a: Candidate, b: Candidate) => number {
   const ledgers = buildLedger(snapshot);
   const room = (candidate: Candidate): number => total(candidate, (uuid) => roomOn(ledgers, uuid, model));
   const leftOver = (candidate: Candidate): number => room(candidate) - total(candidate, (uuid) => needOn(candidate, uuid));
-  return (a, b) => (a.gpus.length > 1 ? room(b) - room(a) : leftOver(a) - leftOver(b)) || byIndex(a, b);
+  return (a, b) => (a.gpus.length > 1 || a.discovery ? room(b) - room(a) : leftOver(a) - leftOver(b)) || byIndex(a, b);
 }
 
 export function byIndex(a: Candidate, b: Candidate): number {

@@ -2,14 +2,14 @@ import type { Candidate } from './candidate.ts';
 import { chooseEviction, generationsOf } from './choose-victims.ts';
 import { explainDiscovery, explainFit, explainVictim, reasonAbout } from './explain.ts';
 import type { Action, Reason } from './plan.ts';
-import { isSettled } from './residency.ts';
+import { isSettledFor } from './residency.ts';
 import type { Claim, EndpointSnapshot, OpenPlacement } from './snapshot.ts';
 import type { Decision, World } from './world.ts';
 
 /**
  * Chooses victims and claims their memory in the same step, so that nobody else builds on it:
  * 1. all victims settled → claim, and all their drains begin
- * 2. one of them starts or is within residency → claim only; `continueClaim` begins the drains when the last of these ends
+ * 2. one of them starts, is within residency, or is yet to serve an older placement → claim only; `continueClaim` begins the drains when the last of these ends
  *
  * `null` when nothing may be displaced, or nothing that may suffices.
  */
@@ -19,7 +19,7 @@ export function makeRoom(world: World, placement: OpenPlacement, candidates: rea
   const eviction = chooseEviction(allowed, placement, snapshot);
   if (eviction === null) return null;
   const { candidate, victims } = eviction;
-  const settled = victims.every((view) => isSettled(view, snapshot.settings, snapshot.nowMs));
+  const settled = victims.every((view) => isSettledFor(placement, view, snapshot));
   const claim: Claim = {
     model: placement.model,
     allocations: candidate.allocations,

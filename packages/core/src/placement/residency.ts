@@ -1,5 +1,6 @@
 import type { Endpoint } from '../lifecycle/endpoint.ts';
-import type { EndpointSnapshot, PlannerSettings } from './snapshot.ts';
+import { byAge } from './age.ts';
+import type { EndpointSnapshot, OpenPlacement, PlannerSettings, Snapshot } from './snapshot.ts';
 
 /**
  * Whether an endpoint that became ready still serves those who waited for it: for the larger of the minimum and half of its load time,
@@ -22,6 +23,16 @@ export function residencyEndsAtMs(view: EndpointSnapshot, settings: PlannerSetti
 /** Whether a drain of it may begin, or has. An endpoint that starts is first driven to ready; what it holds is charged all the same. */
 export function isSettled(view: EndpointSnapshot, settings: PlannerSettings, nowMs: number): boolean {
   return view.endpoint.state !== 'starting' && !isWithinResidency(view, settings, nowMs);
+}
+
+/**
+ * Whether a placement may have it drained by now: it is settled, and no older placement is about to be served by it. Otherwise two
+ * placements could take turns in beginning a drain and calling it off, before anybody was served.
+ */
+export function isSettledFor(placement: OpenPlacement, view: EndpointSnapshot, { settings, nowMs, placements }: Snapshot): boolean {
+  if (!isSettled(view, settings, nowMs)) return false;
+  if (view.endpoint.state !== 'ready') return true;
+  return !placements.some((open) => open.model === view.endpoint.model && byAge(open, placement) < 0);
 }
 
 /** Whether its memory comes back without anybody evicting it: it stops, or drains for another reason than a claim. */
