@@ -1,5 +1,6 @@
 export { buildImages, images } from './docker/build-images.ts';
 export type { ImageName } from './docker/build-images.ts';
+export { copyProgram } from './docker/shared-libraries.ts';
 export { startDockerEngine } from './docker/docker-engine.ts';
 export type { DockerEngine, DockerEngineOptions } from './docker/docker-engine.ts';
 export { createEngineApi } from './docker/engine-api.ts';

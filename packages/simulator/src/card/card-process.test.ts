@@ -1,10 +1,13 @@
 import { describe, expect, it, vi } from 'vitest';
-import { createTemporaryHost, oneGpu } from '../testing/temporary-host.ts';
+import { createTemporaryHost, eventually, oneGpu } from '../testing/temporary-host.ts';
 import { attachCard, visibleGpus } from './attach-card.ts';
 import { openCardProcess } from './card-process.ts';
 import { holdForeignMemory } from './hold-foreign-memory.ts';
 import { readCard } from './read-card.ts';
 import { writeFaults } from './state-directory.ts';
+
+// Real processes on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 const usableMiB = 10_000;
 
@@ -69,7 +72,7 @@ describe('a simulated card', () => {
     expect(gpus[0]?.usedMiB).toBe(7000);
     expect(processes[0]?.state).toBe('dead');
     writeFaults(card.host.stateDirectory, {});
-    await vi.waitFor(() => expect(readCard(card.host.stateDirectory).gpus[0]?.usedMiB).toBe(0));
+    await eventually(() => expect(readCard(card.host.stateDirectory).gpus[0]?.usedMiB).toBe(0));
   });
 });
 

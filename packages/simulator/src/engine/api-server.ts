@@ -34,9 +34,9 @@ export async function runApiServer(settings: ApiServerSettings): Promise<void> {
   if (profile.crashAtPhase === 'import') process.exit(profile.crashExitCode);
   if (!(await isPortFree(args))) return failOnPort();
   const maxModelLen = args.maxModelLen ?? profile.maxModelLen;
-  printModelConfig(log, maxModelLen);
   const client = startEngineClient({ arguments: args, profile, card, maxModelLen });
   const loading = ignoreSigtermWhileLoading(client, profile);
+  printModelConfig(log, maxModelLen);
   const facts = await client.ready;
   if (facts === undefined) {
     printWrapper(log);
@@ -44,6 +44,10 @@ export async function runApiServer(settings: ApiServerSettings): Promise<void> {
   }
   if (loading.isStuck()) return;
   await sleep(profile.serverMs);
+  if (profile.crashAtPhase === 'server') {
+    client.kill();
+    process.exit(profile.crashExitCode);
+  }
   const serving = createServing({ arguments: args, profile, facts, client, devMode: settings.devMode });
   await serve(serving, loading);
 }

@@ -1,10 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { holdForeignMemory } from '../card/hold-foreign-memory.ts';
 import { readCard } from '../card/read-card.ts';
 import { createTemporaryHost, oneGpu, small } from '../testing/temporary-host.ts';
 import type { TemporaryHost } from '../testing/temporary-host.ts';
 import type { ModelSettings } from './model-profile.ts';
 import { startEngineProcess } from './start-engine-process.ts';
+
+// Real processes on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 const pinned = ['small', '--kv-cache-memory-bytes', '1G', '--gpu-memory-utilization', '0.02', '--max-model-len', 'auto'];
 

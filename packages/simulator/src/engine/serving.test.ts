@@ -1,10 +1,13 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createTemporaryHost, oneGpu, small } from '../testing/temporary-host.ts';
+import { createTemporaryHost, eventually, oneGpu, small } from '../testing/temporary-host.ts';
 import type { TemporaryHost } from '../testing/temporary-host.ts';
 import { startEngineProcess } from './start-engine-process.ts';
 import type { EngineProcess } from './start-engine-process.ts';
+
+// Real processes on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 let host: TemporaryHost;
 let engine: EngineProcess;
@@ -205,7 +208,7 @@ describe('a serving engine', () => {
 
   it('sends headers before scheduling, queues beyond its slots, and forgets a client that leaves', async () => {
     const streams = await Promise.all([openEndless(), openEndless(), openEndless()]);
-    await vi.waitFor(async () => expect([await gauge('num_requests_running'), await gauge('num_requests_waiting')]).toEqual([2, 1]));
+    await eventually(async () => expect([await gauge('num_requests_running'), await gauge('num_requests_waiting')]).toEqual([2, 1]));
     const busy = await post('/v1/completions', { prompt: 'x' });
     expect([busy.status, ((await busy.json()) as { error: object }).error]).toMatchObject([
       503,
@@ -216,7 +219,7 @@ describe('a serving engine', () => {
       'data: {"error": {"message": "The engine is currently busy and cannot accept new requests. Please try again later or on a different instance.", "type": "Service Unavailable", "param": null, "code": 503}}\n\ndata: [DONE]\n\n',
     );
     for (const stream of streams) stream.close();
-    await vi.waitFor(async () => expect([await gauge('num_requests_running'), await gauge('num_requests_waiting')]).toEqual([0, 0]));
+    await eventually(async () => expect([await gauge('num_requests_running'), await gauge('num_requests_waiting')]).toEqual([0, 0]));
   });
 
   it('closes an idle connection of its own accord', async () => {
@@ -225,7 +228,7 @@ describe('a serving engine', () => {
     const [answer] = (await once(socket, 'data')) as [Buffer];
     expect(answer.toString()).toMatch(/^HTTP\/1\.1 200 OK\r\ndate: .*\r\nserver: uvicorn\r\ncontent-length: 0\r\n/);
     await once(socket, 'close');
-  }, 10_000);
+  });
 
   it('counts what reached it', async () => {
     const text = await (await fetch(`${engine.url}/metrics`)).text();

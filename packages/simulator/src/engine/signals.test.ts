@@ -2,11 +2,14 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
 import { readCard } from '../card/read-card.ts';
-import { createTemporaryHost, oneGpu, small } from '../testing/temporary-host.ts';
+import { createTemporaryHost, eventually, oneGpu, small } from '../testing/temporary-host.ts';
 import type { TemporaryHost } from '../testing/temporary-host.ts';
 import type { ModelSettings } from './model-profile.ts';
 import { startEngineProcess } from './start-engine-process.ts';
 import type { EngineProcess } from './start-engine-process.ts';
+
+// Real processes on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 const args = ['small', '--kv-cache-memory-bytes', '1G', '--gpu-memory-utilization', '0.02', '--max-model-len', 'auto'];
 const endless = JSON.stringify({ prompt: 'x', max_tokens: 8000, ignore_eos: true, stream: true });
@@ -25,12 +28,12 @@ async function openStream(engine: EngineProcess): Promise<{ socket: Socket; rece
   socket.write(
     `POST /v1/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${endless.length}\r\n\r\n${endless}`,
   );
-  await vi.waitFor(() => expect(received).toContain('simulated'));
+  await eventually(() => expect(received).toContain('simulated'));
   return { socket, received: () => received };
 }
 
 async function awaitRefusal(engine: EngineProcess): Promise<void> {
-  await vi.waitFor(async () => await expect(fetch(`${engine.url}/health`)).rejects.toThrow('fetch failed'));
+  await eventually(async () => await expect(fetch(`${engine.url}/health`)).rejects.toThrow('fetch failed'));
 }
 
 function corePid(host: TemporaryHost): number {
@@ -55,7 +58,7 @@ describe('SIGTERM', () => {
     const stream = await openStream(engine);
     process.kill(engine.pid, 'SIGTERM');
     await awaitRefusal(engine);
-    await vi.waitFor(() => expect(readCard(host.stateDirectory).gpus[0]?.usedMiB).toBe(0));
+    await eventually(() => expect(readCard(host.stateDirectory).gpus[0]?.usedMiB).toBe(0));
     await engine.printed('Waiting for connections to close');
     process.kill(engine.pid, 'SIGTERM');
     const before = stream.received();
@@ -74,7 +77,7 @@ describe('SIGTERM', () => {
     const body = JSON.stringify({ prompt: 'x', max_tokens: 100, ignore_eos: true });
     const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body };
     const running = fetch(`${engine.url}/v1/completions`, init);
-    await vi.waitFor(async () => expect(await (await fetch(`${engine.url}/metrics`)).text()).toMatch(/num_requests_running\{[^}]*\} 1\.0/));
+    await eventually(async () => expect(await (await fetch(`${engine.url}/metrics`)).text()).toMatch(/num_requests_running\{[^}]*\} 1\.0/));
     process.kill(engine.pid, 'SIGTERM');
     await engine.printed('shutdown triggered');
     expect((await fetch(`${engine.url}/health`)).status).toBe(200);
@@ -109,14 +112,27 @@ describe('SIGTERM', () => {
     using host = hostWith({ engineImportMs: 300 });
     await using engine = await startEngineProcess({ host, args });
     await engine.printed('Resolved architecture');
-    // The line stands just before the handler: the signal must not meet the default action.
-    await vi.waitFor(() => expect(engine.output).toContain('Using max model len'));
-    await new Promise((resolve) => setTimeout(resolve, 100));
     process.kill(engine.pid, 'SIGTERM');
     await engine.printed('init engine');
     await expect(fetch(`${engine.url}/health`)).rejects.toThrow('fetch failed');
     process.kill(engine.pid, 'SIGTERM');
     expect((await engine.exited).code).toBe(130);
+  });
+});
+
+describe('--sse-keep-alive-interval', () => {
+  it('sends comments for ever, from a dead engine too', async () => {
+    using host = hostWith({});
+    await using engine = await startEngineProcess({ host, args: [...args, '--sse-keep-alive-interval', '0.05'] });
+    await engine.ready();
+    const stream = await openStream(engine);
+    process.kill(engine.pid, 'SIGTERM');
+    await engine.printed('Waiting for connections to close');
+    const comments = () => stream.received().split(': keep-alive\n\n').length;
+    const before = comments();
+    await eventually(() => expect(comments()).toBeGreaterThan(before + 2));
+    stream.socket.destroy();
+    expect((await engine.exited).code).toBe(0);
   });
 });
 
@@ -127,7 +143,7 @@ describe('the death of EngineCore', () => {
     await engine.ready();
     const stream = await openStream(engine);
     process.kill(corePid(host), 'SIGKILL');
-    await vi.waitFor(() => expect(stream.received().replaceAll(/\r\n[0-9a-f]+\r\n/g, '')).toContain(deadFrame.trimEnd()));
+    await eventually(() => expect(stream.received().replaceAll(/\r\n[0-9a-f]+\r\n/g, '')).toContain(deadFrame.trimEnd()));
     await awaitRefusal(engine);
     expect((await engine.exited).code).toBe(0);
     expect(engine.output).toContain('EngineDeadError');
@@ -151,7 +167,7 @@ describe('the death of EngineCore', () => {
     await engine.ready();
     process.kill(corePid(host), 'SIGKILL');
     expect((await engine.exited).code).toBe(0);
-    await vi.waitFor(() => expect(readCard(host.stateDirectory).gpus.map((gpu) => gpu.usedMiB)).toEqual([0, 0]));
+    await eventually(() => expect(readCard(host.stateDirectory).gpus.map((gpu) => gpu.usedMiB)).toEqual([0, 0]));
   });
 });
 
@@ -173,6 +189,32 @@ describe('a fault on demand', () => {
     expect((await fetch(`${engine.url}/v1/completions`, init)).status).toBe(200);
     await expect(fetch(`${engine.url}/v1/completions`, { ...init, signal: AbortSignal.timeout(200) })).rejects.toThrow('timeout');
     expect((await fetch(`${engine.url}/health`)).status).toBe(200);
+  });
+
+  it('is a load that never ends, with the port closed', async () => {
+    using host = hostWith({ neverReady: true });
+    await using engine = await startEngineProcess({ host, args });
+    await engine.printed('Initializing a V1 LLM engine');
+    await expect(fetch(`${engine.url}/health`)).rejects.toThrow('fetch failed');
+  });
+
+  it('is memory that stays in use after the engine has gone', async () => {
+    using host = hostWith({ slowReleaseMs: 600_000 });
+    await using engine = await startEngineProcess({ host, args });
+    await engine.ready();
+    process.kill(engine.pid, 'SIGTERM');
+    await engine.exited;
+    await eventually(() => expect(readCard(host.stateDirectory).processes[0]?.state).toBe('dead'));
+    expect(readCard(host.stateDirectory).gpus[0]?.usedMiB).toBe(2174);
+  });
+
+  it('is an EngineCore that holds the GPU a while after its API server was killed', async () => {
+    using host = hostWith({ orphanMs: 300 });
+    await using engine = await startEngineProcess({ host, args });
+    await engine.ready();
+    process.kill(engine.pid, 'SIGKILL');
+    expect(readCard(host.stateDirectory).gpus[0]?.usedMiB).toBe(2174);
+    await eventually(() => expect(readCard(host.stateDirectory).gpus[0]?.usedMiB).toBe(0));
   });
 
   it('is a port that another server has', async () => {
@@ -199,7 +241,7 @@ describe('sleep without --enable-sleep-mode', () => {
     await engine.ready();
     const stream = await openStream(engine);
     await fetch(`${engine.url}/sleep?level=1`, { method: 'POST' });
-    await vi.waitFor(() => expect(stream.received()).toContain('"finish_reason":"abort"'));
+    await eventually(() => expect(stream.received()).toContain('"finish_reason":"abort"'));
     expect(await (await fetch(`${engine.url}/is_sleeping`)).json()).toEqual({ is_sleeping: true });
     const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"prompt":"x","max_tokens":1}' };
     const pending = fetch(`${engine.url}/v1/completions`, init);

@@ -1,9 +1,12 @@
 import { execFile } from 'node:child_process';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { openCardProcess } from '../card/card-process.ts';
 import { writeFaults } from '../card/state-directory.ts';
 import type { CardFaults } from '../card/state-directory.ts';
 import { createTemporaryHost } from '../testing/temporary-host.ts';
+
+// Real processes on a machine that may be busy.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 const gpus = [
   { uuid: 'GPU-a', name: 'Simulated 24 GB', memoryTotalMiB: 24_564, memoryReservedMiB: 405 },

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { vi } from 'vitest';
 import type { ModelSettings } from '../engine/model-profile.ts';
 import { createSimulatedHost } from '../simulated-host.ts';
 import type { GpuDescription, SimulatedHost } from '../simulated-host.ts';
@@ -44,6 +45,11 @@ export function createTemporaryHost(
   const directory = mkdtempSync(join(tmpdir(), 'berth-sim-'));
   const host = createSimulatedHost(directory, gpus, models);
   return { ...host, directory, [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }) };
+}
+
+/** Waits for a condition, with a deadline that a busy machine keeps. */
+export async function eventually(check: () => unknown): Promise<void> {
+  await vi.waitFor(check, { timeout: 20_000, interval: 20 });
 }
 
 export const oneGpu: GpuDescription[] = [{ memoryTotalMiB: 10_240, memoryReservedMiB: 240 }];
