@@ -78,11 +78,16 @@ export async function startBerth(options: BerthOptions): Promise<BerthUnderTest>
   const redis = opened.use(await startRedis());
   await mkdir(join(directory, 'data'));
   const testHost = opened.use(
-    await openTestHost(options.runtime ?? 'process', { directory, gpus: options.gpus ?? [{ memoryTotalMiB: 24_576 }], profiles: profilesOf(options.models) }),
+    await openTestHost(options.runtime ?? 'process', {
+      directory,
+      gpus: options.gpus ?? [{ memoryTotalMiB: 24_576 }],
+      profiles: profilesOf(options.models),
+    }),
   );
   const { host } = testHost;
   const catalogPath = join(directory, 'berth.yaml');
-  const writeCatalog = (models: BerthOptions['models']) => writeFile(catalogPath, stringify(catalogOf({ ...options, models }, testHost.catalog)));
+  const writeCatalog = (models: BerthOptions['models']) =>
+    writeFile(catalogPath, stringify(catalogOf({ ...options, models }, testHost.catalog)));
   await writeCatalog(options.models);
 
   const footprintsFile = join(directory, 'data', 'memory_footprints.json');
@@ -167,7 +172,10 @@ export function readyModels(state: AdminState): readonly string[] {
 
 function profilesOf(models: BerthOptions['models']): Record<string, Partial<ModelProfile>> {
   return Object.fromEntries(
-    Object.entries(models).map(([name, { simulated, source }]) => [typeof source === 'string' ? source : `sim/${name}`, { ...QUICK, ...simulated }]),
+    Object.entries(models).map(([name, { simulated, source }]) => [
+      typeof source === 'string' ? source : `sim/${name}`,
+      { ...QUICK, ...simulated },
+    ]),
   );
 }
 

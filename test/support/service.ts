@@ -26,7 +26,12 @@ export interface Service extends AsyncDisposable {
 /** Starts a service and waits until `readyUrl` answers 200. Its output goes to `logFile`. */
 export async function startService(
   name: keyof typeof ENTRY_POINTS,
-  options: { readonly env: Readonly<Record<string, string>>; readonly logFile: string; readonly readyUrl: string | null; readonly cwd: string },
+  options: {
+    readonly env: Readonly<Record<string, string>>;
+    readonly logFile: string;
+    readonly readyUrl: string | null;
+    readonly cwd: string;
+  },
 ): Promise<Service> {
   const output = createWriteStream(options.logFile, { flags: 'a' });
   await new Promise((resolve) => output.once('open', resolve));

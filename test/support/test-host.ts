@@ -83,7 +83,12 @@ async function openDockerHost({ directory, gpus, profiles }: HostOptions): Promi
       BERTH_REACH: 'address',
     },
     catalog: {
-      host: { runtime: 'docker', probeImage: docker.images.base, huggingfaceCache: join(directory, 'huggingface'), vllmCache: join(directory, 'vllm-cache') },
+      host: {
+        runtime: 'docker',
+        probeImage: docker.images.base,
+        huggingfaceCache: join(directory, 'huggingface'),
+        vllmCache: join(directory, 'vllm-cache'),
+      },
       defaults: { image: docker.images.engine },
     },
     engines: async () => listEngines(docker, await readInstallationId(directory)),

@@ -1,6 +1,6 @@
 import type { EngineClient, EngineLoad } from '@berth/core';
 import { OperationalError } from '@berth/core';
-import { parseEngineLoad, parseMaxModelLen } from '@berth/vllm';
+import { parseEngineMetrics, parseMaxModelLen } from '@berth/vllm';
 
 /** `/metrics` takes up to 3 s under a burst of 300 requests (vLLM 0.32.0, measured). */
 const READ_TIMEOUT_MS = 4_000;
@@ -20,7 +20,7 @@ export function createEngineClient(): EngineClient {
     },
     async readLoad(url): Promise<EngineLoad | null> {
       const answer = await get(url, '/metrics', READ_TIMEOUT_MS);
-      return answer?.status === 200 ? parseEngineLoad(answer.text) : null;
+      return answer?.status === 200 ? parseEngineMetrics(answer.text) : null;
     },
     async sendProbe(url, probe, timeoutMs) {
       let response: Response;

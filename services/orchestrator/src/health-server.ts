@@ -21,7 +21,11 @@ export async function serveHealth(options: { host: string; port: number; facts: 
   app.get('/health/live', (context) => context.json({ status: 'ok' }));
   app.get('/health/ready', (context) => {
     const facts = options.facts();
-    return context.json({ status: facts.problems.length === 0 ? 'ok' : 'degraded', role: facts.leading ? 'leader' : 'standby', problems: facts.problems });
+    return context.json({
+      status: facts.problems.length === 0 ? 'ok' : 'degraded',
+      role: facts.leading ? 'leader' : 'standby',
+      problems: facts.problems,
+    });
   });
   const server = await listen(app, options);
   const { port } = server.address() as AddressInfo;

@@ -1,6 +1,5 @@
 import type { EngineRuntime, InstallationId, NvidiaSmiRunner } from '@berth/core';
 import type { Catalog } from '@berth/config';
-import { createDockerNvidiaSmi, createDockerRuntime } from '@berth/docker';
 import { createLocalNvidiaSmi, createProcessRuntime } from '@berth/process';
 import type { OrchestratorSettings } from './settings.ts';
 
@@ -22,8 +21,12 @@ export async function openRuntime(options: {
   const hostId = catalog.host.id;
   if (catalog.host.runtime === 'process') {
     const env = engineBaseEnvironment(settings.environment);
-    return { runtime: await createProcessRuntime({ runDirectory: settings.runDirectory, installationId, hostId, env }), nvidiaSmi: createLocalNvidiaSmi({ env }) };
+    return {
+      runtime: await createProcessRuntime({ runDirectory: settings.runDirectory, installationId, hostId, env }),
+      nvidiaSmi: createLocalNvidiaSmi({ env }),
+    };
   }
+  const { createDockerNvidiaSmi, createDockerRuntime } = await import('@berth/docker');
   const socket = settings.dockerSocket === null ? {} : { socketPath: settings.dockerSocket };
   const { network, gpuDriver } = catalog.host.docker;
   return {

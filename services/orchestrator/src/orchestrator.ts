@@ -55,7 +55,9 @@ export async function startOrchestrator(settings: OrchestratorSettings): Promise
   const footprints = opened.use(await createFootprintStore({ target, file: settings.footprintsFile }));
   const registry = opened.use(createEndpointRegistry({ target, leaseTtlMs: protocol.leases.ttlMs, leaseQuietMs: protocol.leases.quietMs }));
   const jobs = opened.use(createPlacementWorker({ target }));
-  const leadership = opened.use(createLeadership({ target, id: `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`, ...protocol.leader }));
+  const leadership = opened.use(
+    createLeadership({ target, id: `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`, ...protocol.leader }),
+  );
   const { runtime, nvidiaSmi } = await openRuntime({ settings, catalog, installationId });
 
   const host = buildHost({ settings, catalog, installationId, runtime, nvidiaSmi, registry, jobs, log });
@@ -117,12 +119,17 @@ function buildHost(parts: {
     reach: settings.reach,
     environment: settings.environment,
     vllmCacheVolume: `${settings.installation}-vllm-cache`,
-    hubDirectory: settings.hubDirectory,
+    huggingfaceHome: settings.huggingfaceHome,
     registry,
     jobs,
     runtime,
     engines: createEngineClient(),
-    gpus: new GpuMonitor({ probe: createGpuProbe(parts.nvidiaSmi, { timeoutMs: NVIDIA_SMI_TIMEOUT_MS, now }), log, now, retryAfterMs: GPU_RETRY_MS }),
+    gpus: new GpuMonitor({
+      probe: createGpuProbe(parts.nvidiaSmi, { timeoutMs: NVIDIA_SMI_TIMEOUT_MS, now }),
+      log,
+      now,
+      retryAfterMs: GPU_RETRY_MS,
+    }),
     clock,
     log,
   };

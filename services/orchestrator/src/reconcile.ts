@@ -39,12 +39,21 @@ async function repair(context: TermContext, endpoint: Endpoint, engine: RunningE
       // Reserved or created only: the start goes on where it stopped. Created but not recorded: its name leads to it.
       if (endpoint.handle === null || (engine !== undefined && !dead)) return;
       // A load that died is explained by its log; one whose container is gone is begun anew by its placement.
-      if (engine === undefined) await put(context, endpoint, transition(endpoint, { kind: 'stop-begun', reason: 'cancelled', atMs: nowMs, kill: true, failure: null }));
+      if (engine === undefined)
+        await put(
+          context,
+          endpoint,
+          transition(endpoint, { kind: 'stop-begun', reason: 'cancelled', atMs: nowMs, kill: true, failure: null }),
+        );
       return;
     case 'draining':
     case 'ready':
       if (dead) {
-        const failure = { code: 'ENGINE_EXITED', message: `The engine of ${endpoint.model} was gone when Berth started.`, retryable: true } as const;
+        const failure = {
+          code: 'ENGINE_EXITED',
+          message: `The engine of ${endpoint.model} was gone when Berth started.`,
+          retryable: true,
+        } as const;
         return put(context, endpoint, transition(endpoint, { kind: 'stop-begun', reason: 'exited', atMs: nowMs, kill: true, failure }));
       }
       if (endpoint.state === 'draining' && endpoint.reason !== 'operator') {
@@ -74,7 +83,10 @@ async function adoptOrStop(context: TermContext, engine: RunningEngine): Promise
   const starting = startingRecord(context, engine, identity);
   const adopted = healthy ? await servingRecord(context, engine, starting) : starting;
   await context.registry.commit(context.term, { expect: [{ generation: adopted.generation, state: null }], putEndpoints: [adopted] });
-  context.log.info({ model: adopted.model, generation: adopted.generation, containerName: adopted.containerName, state: adopted.state }, 'engine adopted');
+  context.log.info(
+    { model: adopted.model, generation: adopted.generation, containerName: adopted.containerName, state: adopted.state },
+    'engine adopted',
+  );
 }
 
 /** Stops engines of this installation that the registry does not know. Looks at most every `ORPHANS_EVERY_MS`. */
@@ -97,7 +109,11 @@ async function stopOrphan(context: TermContext, engine: RunningEngine): Promise<
   await context.runtime.removeEngine(engine.handle);
 }
 
-function startingRecord(context: TermContext, { handle, containerName, status }: RunningEngine, identity: EngineIdentity): StartingEndpoint {
+function startingRecord(
+  context: TermContext,
+  { handle, containerName, status }: RunningEngine,
+  identity: EngineIdentity,
+): StartingEndpoint {
   const { generation, model, signature, imageId, hasCounter, servedNames, allocations, discovery, kvCacheBytes, createdAtMs } = identity;
   const startedAtMs = status.startedAtMs ?? context.clock.nowMs();
   const loadTimeoutMs = settingsOf(context, model)?.loadTimeoutMs ?? 0;

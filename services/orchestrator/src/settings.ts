@@ -1,5 +1,6 @@
 import { environmentFields, parseEnvironment, type Reach } from '@berth/config';
 import type { Secret } from '@berth/config';
+import type { LogLevel } from '@berth/telemetry';
 import { z } from 'zod';
 
 /** The orchestrator's own settings. What concerns models and the host stands in the catalog. */
@@ -19,8 +20,9 @@ export interface OrchestratorSettings {
   /** Where the `process` runtime keeps its records and logs. */
   readonly runDirectory: string;
   readonly dockerSocket: string | null;
-  readonly hubDirectory: string | null;
-  readonly logLevel: string;
+  /** Where this process sees the Hugging Face cache, when that is not where the catalog says (in a container). */
+  readonly huggingfaceHome: string | null;
+  readonly logLevel: LogLevel;
   /** For `envFrom` and `HF_TOKEN`. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
@@ -35,7 +37,7 @@ const schema = z.object({
   BERTH_ORCHESTRATOR_PORT: environmentFields.port(9100),
   BERTH_RUN_DIRECTORY: environmentFields.path().default('.berth/run'),
   BERTH_DOCKER_SOCKET: environmentFields.path().optional(),
-  BERTH_HUB_DIRECTORY: environmentFields.path().optional(),
+  BERTH_HF_HOME: environmentFields.path().optional(),
   BERTH_LOG_LEVEL: environmentFields.logLevel(),
 });
 
@@ -52,7 +54,7 @@ export function readOrchestratorSettings(env: Readonly<Record<string, string | u
     port: parsed.BERTH_ORCHESTRATOR_PORT,
     runDirectory: parsed.BERTH_RUN_DIRECTORY,
     dockerSocket: parsed.BERTH_DOCKER_SOCKET ?? null,
-    hubDirectory: parsed.BERTH_HUB_DIRECTORY ?? null,
+    huggingfaceHome: parsed.BERTH_HF_HOME ?? null,
     logLevel: parsed.BERTH_LOG_LEVEL,
     environment: env,
   };

@@ -9,12 +9,13 @@ export interface EngineEnvironment {
 }
 
 /**
- * The environment of one engine: what `envFrom` names in the orchestrator's own, then `env` over it, with `{port}` filled in. `HF_TOKEN`
+ * The environment of one engine: what `envFrom` names in the orchestrator's own, then `env` over it, with `{port}` filled in, or left to
+ * the runtime that picks the port. `HF_TOKEN`
  * is passed on to vLLM unasked, for gated models; an `engine: openai` gets it only if `envFrom` names it.
  */
 export function engineEnvironment(
   model: ModelSettings,
-  { own, port }: { readonly own: Readonly<Record<string, string | undefined>>; readonly port: number },
+  { own, port }: { readonly own: Readonly<Record<string, string | undefined>>; readonly port: number | '{port}' },
 ): EngineEnvironment {
   const names = new Set([...(model.engine === 'vllm' && own['HF_TOKEN'] ? ['HF_TOKEN'] : []), ...model.envFrom]);
   const passedOn = [...names].flatMap((name) => {
@@ -28,7 +29,7 @@ export function engineEnvironment(
   };
 }
 
-function withPort(value: string | Secret, port: number): string | Secret {
+function withPort(value: string | Secret, port: number | string): string | Secret {
   const text = revealed(value).replaceAll('{port}', String(port));
   return value instanceof Secret ? new Secret(text) : text;
 }

@@ -19,7 +19,10 @@ export async function advanceEndpoints(context: TermContext, observed: Observed)
       if (await advance(context, observed, endpoint)) changed = true;
     } catch (error) {
       if (!isOperationalError(error, 'DOCKER_UNAVAILABLE', 'GPU_PROBE_FAILED', 'ENGINE_UNRESPONSIVE')) throw error;
-      context.log.warn({ err: error, model: endpoint.model, generation: endpoint.generation, state: endpoint.state }, 'endpoint step failed');
+      context.log.warn(
+        { err: error, model: endpoint.model, generation: endpoint.generation, state: endpoint.state },
+        'endpoint step failed',
+      );
     }
   }
   return changed;

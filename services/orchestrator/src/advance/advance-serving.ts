@@ -24,7 +24,12 @@ async function recordExit(context: TermContext, endpoint: ReadyEndpoint | Draini
   const failure = await explainExit(context, endpoint, exitCode);
   const nowMs = context.clock.nowMs();
   const quarantine = await quarantineAfterExit(context, endpoint, failure, nowMs);
-  await changeEndpoint(context, endpoint, { kind: 'stop-begun', reason: 'exited', atMs: nowMs, kill: true, failure }, { putQuarantines: [quarantine] });
+  await changeEndpoint(
+    context,
+    endpoint,
+    { kind: 'stop-begun', reason: 'exited', atMs: nowMs, kill: true, failure },
+    { putQuarantines: [quarantine] },
+  );
   context.drains.forget(endpoint.generation);
   context.log.error({ model: endpoint.model, generation: endpoint.generation, exitCode, failure }, 'engine exited unasked');
   return true;
@@ -32,7 +37,13 @@ async function recordExit(context: TermContext, endpoint: ReadyEndpoint | Draini
 
 /** `draining → stopping` unless a lease lives. False when one does: the drain goes on. */
 export async function stopDrained(context: TermContext, endpoint: DrainingEndpoint): Promise<boolean> {
-  const next = transition(endpoint, { kind: 'stop-begun', reason: endpoint.reason, atMs: context.clock.nowMs(), kill: false, failure: null });
+  const next = transition(endpoint, {
+    kind: 'stop-begun',
+    reason: endpoint.reason,
+    atMs: context.clock.nowMs(),
+    kill: false,
+    failure: null,
+  });
   if (next.state !== 'stopping') return false;
   const stopped = await context.registry.stopDrained(context.term, next);
   if (stopped) logChange(context, endpoint, next, endpoint.reason);

@@ -25,7 +25,12 @@ export async function advanceStarting(context: TermContext, observed: Observed, 
     case 'exited':
       return failLoad(context, endpoint, model, { reason: 'loadFailed', ...observation });
     case 'unproved':
-      return failLoad(context, endpoint, model, { reason: 'loadFailed', exitCode: null, log: observation.log, failure: observation.failure });
+      return failLoad(context, endpoint, model, {
+        reason: 'loadFailed',
+        exitCode: null,
+        log: observation.log,
+        failure: observation.failure,
+      });
     case 'loading':
       if (context.clock.nowMs() > endpoint.deadlineAtMs) {
         const log = await context.runtime.readLog(endpoint.handle, { lines: 200 });
@@ -86,10 +91,13 @@ async function startWhenFree(context: TermContext, observed: Observed, endpoint:
     const room = reading !== null && hasRoomToStart(endpoint, { ...observed, reading });
     if (!room) return waitForRoom(context, endpoint);
     usedBefore = reading.gpus.flatMap((gpu) =>
-      gpu.usedMiB !== null && endpoint.allocations.some((allocation) => allocation.gpuUuid === gpu.uuid) ? [{ gpuUuid: gpu.uuid, vramMiB: gpu.usedMiB }] : [],
+      gpu.usedMiB !== null && endpoint.allocations.some((allocation) => allocation.gpuUuid === gpu.uuid)
+        ? [{ gpuUuid: gpu.uuid, vramMiB: gpu.usedMiB }]
+        : [],
     );
   }
-  if (!context.term.isCurrent()) throw new OperationalError({ code: 'LEADERSHIP_LOST', message: 'Leadership ended before an engine was started.', retryable: true });
+  if (!context.term.isCurrent())
+    throw new OperationalError({ code: 'LEADERSHIP_LOST', message: 'Leadership ended before an engine was started.', retryable: true });
   try {
     await context.runtime.startEngine(handle);
   } catch (error) {
@@ -117,4 +125,3 @@ async function cancel(context: TermContext, endpoint: StartingEndpoint, failure:
   await changeEndpoint(context, endpoint, { kind: 'stop-begun', reason: 'cancelled', atMs: context.clock.nowMs(), kill: true, failure });
   return true;
 }
-

@@ -19,7 +19,10 @@ export async function advanceStopping(context: TermContext, observed: Observed, 
   }
   if (!(await isReleased(context, observed, endpoint, endpoint.exitedAtMs))) return false;
   if (endpoint.handle !== null) await context.runtime.removeEngine(endpoint.handle);
-  await context.registry.commit(context.term, { expect: [{ generation: endpoint.generation, state: 'stopping' }], removeEndpoints: [endpoint.generation] });
+  await context.registry.commit(context.term, {
+    expect: [{ generation: endpoint.generation, state: 'stopping' }],
+    removeEndpoints: [endpoint.generation],
+  });
   logChange(context, endpoint, { state: 'gone' }, endpoint.reason);
   context.stops.forget(endpoint.generation);
   if (endpoint.handle !== null) context.exits.clear(endpoint.handle);
@@ -42,8 +45,15 @@ async function isReleased(context: TermContext, observed: Observed, endpoint: St
   });
   if (release === 'waiting') return false;
   if (release === 'timed-out') {
-    context.log.error({ model: endpoint.model, generation: endpoint.generation, allocations: endpoint.allocations }, 'memory was not released after a stop');
-    await remeasureNeighbours(context, endpoint.allocations.map((allocation) => allocation.gpuUuid), 'memory-not-released');
+    context.log.error(
+      { model: endpoint.model, generation: endpoint.generation, allocations: endpoint.allocations },
+      'memory was not released after a stop',
+    );
+    await remeasureNeighbours(
+      context,
+      endpoint.allocations.map((allocation) => allocation.gpuUuid),
+      'memory-not-released',
+    );
   }
   return true;
 }

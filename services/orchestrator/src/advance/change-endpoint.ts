@@ -16,7 +16,11 @@ export async function changeEndpoint<Event extends EndpointEvent>(
   if (next.state === 'gone') {
     throw new OperationalError({ code: 'STALE_STATE', message: `Endpoint ${endpoint.generation} is gone already.`, retryable: true });
   }
-  await context.registry.commit(context.term, { ...also, expect: [{ generation: endpoint.generation, state: endpoint.state }], putEndpoints: [next] });
+  await context.registry.commit(context.term, {
+    ...also,
+    expect: [{ generation: endpoint.generation, state: endpoint.state }],
+    putEndpoints: [next],
+  });
   logChange(context, endpoint, next, event.kind);
   return next;
 }
@@ -24,5 +28,8 @@ export async function changeEndpoint<Event extends EndpointEvent>(
 /** One line per lifecycle change. */
 export function logChange(context: Pick<TermContext, 'log'>, from: Endpoint, to: { readonly state: string }, reason: string): void {
   const level = from.state === to.state ? 'debug' : 'info';
-  context.log[level]({ model: from.model, generation: from.generation, containerName: from.containerName, from: from.state, to: to.state, reason }, 'endpoint changed');
+  context.log[level](
+    { model: from.model, generation: from.generation, containerName: from.containerName, from: from.state, to: to.state, reason },
+    'endpoint changed',
+  );
 }

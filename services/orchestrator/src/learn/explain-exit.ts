@@ -5,7 +5,11 @@ import type { TermContext } from '../term/term-context.ts';
 const LOG_LINES = 300;
 
 /** Why a serving engine exited, from what it wrote last. */
-export async function explainExit(context: TermContext, endpoint: ReadyEndpoint | DrainingEndpoint, exitCode: number | null): Promise<FailureShape> {
+export async function explainExit(
+  context: TermContext,
+  endpoint: ReadyEndpoint | DrainingEndpoint,
+  exitCode: number | null,
+): Promise<FailureShape> {
   const lines = endpoint.handle === null ? [] : await context.runtime.readLog(endpoint.handle, { lines: LOG_LINES });
   const cause = parseFailure(lines, exitCode, { wasReady: true });
   const how = exitCode === null ? 'without an exit code' : `with exit code ${exitCode}`;

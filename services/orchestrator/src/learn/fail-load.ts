@@ -21,7 +21,12 @@ export interface FailedLoad {
  * Ends a load that failed. A cause that carries its remedy is learned from and tried once more: the placement plans anew. Any other
  * quarantines the model, and every waiter gets the cause.
  */
-export async function failLoad(context: TermContext, endpoint: StartingEndpoint, model: ModelSettings, failed: FailedLoad): Promise<boolean> {
+export async function failLoad(
+  context: TermContext,
+  endpoint: StartingEndpoint,
+  model: ModelSettings,
+  failed: FailedLoad,
+): Promise<boolean> {
   const nowMs = context.clock.nowMs();
   const cause = parseFailure(failed.log, failed.exitCode, { wasReady: false });
   const remedied = failed.log.length > 0 && (await learnFromFailure(context, endpoint, model, cause));
@@ -36,7 +41,16 @@ export async function failLoad(context: TermContext, endpoint: StartingEndpoint,
     { kind: 'stop-begun', reason: failed.reason, atMs: nowMs, kill: true, failure },
     remedied ? {} : { putQuarantines: [quarantine], removeWishes: wishes },
   );
-  context.log.error({ model: endpoint.model, generation: asId(endpoint.generation), failure, remedied, quarantinedUntilMs: remedied ? null : quarantine.untilMs }, 'load failed');
+  context.log.error(
+    {
+      model: endpoint.model,
+      generation: asId(endpoint.generation),
+      failure,
+      remedied,
+      quarantinedUntilMs: remedied ? null : quarantine.untilMs,
+    },
+    'load failed',
+  );
   return true;
 }
 
@@ -48,5 +62,10 @@ function explain(endpoint: StartingEndpoint, failed: FailedLoad, cause: ReturnTy
     return { code: 'ENGINE_START_FAILED', message, retryable: true, details: { phase: endpoint.phase, log } };
   }
   const proof = failed.failure === undefined ? '' : ` ${failed.failure.message}`;
-  return { code: cause.code, message: `${endpoint.model} did not start. ${cause.message}${proof}`, retryable: true, details: { exitCode: failed.exitCode, kind: cause.kind, log } };
+  return {
+    code: cause.code,
+    message: `${endpoint.model} did not start. ${cause.message}${proof}`,
+    retryable: true,
+    details: { exitCode: failed.exitCode, kind: cause.kind, log },
+  };
 }

@@ -12,7 +12,12 @@ const MIB = 1024 * 1024;
  * Learns from a cause that carries its remedy. True when the start is worth another try now; each remedy is tried once until the model was
  * ready again.
  */
-export async function learnFromFailure(context: TermContext, endpoint: StartingEndpoint, model: ModelSettings, cause: EngineFailure): Promise<boolean> {
+export async function learnFromFailure(
+  context: TermContext,
+  endpoint: StartingEndpoint,
+  model: ModelSettings,
+  cause: EngineFailure,
+): Promise<boolean> {
   const { remedy } = cause;
   if (remedy === null) return false;
   switch (remedy.kind) {
@@ -40,7 +45,10 @@ async function raiseKvCache(context: TermContext, endpoint: StartingEndpoint, mo
   const record = recordOf(context, endpoint);
   if (record === null || endpoint.kvCacheBytes === null || neededBytes <= endpoint.kvCacheBytes) return false;
   const budgetMiB = largestBudgetMiB(context);
-  if (leastMemoryMiB({ weightsBytes: 0, kvCacheBytes: neededBytes, gpuCount: model.gpus }) > budgetMiB) return false;
+  if (
+    leastMemoryMiB({ weightsBytes: null, weightsType: null, kvCacheBytes: neededBytes, gpuCount: model.gpus, args: model.args }) > budgetMiB
+  )
+    return false;
   const grownMiB = Math.ceil((neededBytes - endpoint.kvCacheBytes) / MIB);
   await context.book.put({
     ...record,
@@ -48,7 +56,10 @@ async function raiseKvCache(context: TermContext, endpoint: StartingEndpoint, mo
     vramMiB: record.vramMiB === null ? null : record.vramMiB + grownMiB,
     learnedAtMs: context.clock.nowMs(),
   });
-  context.log.info({ model: endpoint.model, kvCacheBytes: neededBytes, was: endpoint.kvCacheBytes }, 'kv cache raised to what the engine needs');
+  context.log.info(
+    { model: endpoint.model, kvCacheBytes: neededBytes, was: endpoint.kvCacheBytes },
+    'kv cache raised to what the engine needs',
+  );
   return true;
 }
 
@@ -56,7 +67,11 @@ async function raiseKvCache(context: TermContext, endpoint: StartingEndpoint, mo
  * An out-of-memory raises the footprint only when the engine wanted more than was held for it. Otherwise somebody else took what was not
  * theirs: the neighbours are measured again, and nothing is learned about the victim.
  */
-async function raiseFootprint(context: TermContext, endpoint: StartingEndpoint, oom: { readonly ownUseMiB: number | null; readonly triedMiB: number | null }): Promise<boolean> {
+async function raiseFootprint(
+  context: TermContext,
+  endpoint: StartingEndpoint,
+  oom: { readonly ownUseMiB: number | null; readonly triedMiB: number | null },
+): Promise<boolean> {
   const record = recordOf(context, endpoint);
   const gpuUuids = endpoint.allocations.map((allocation) => allocation.gpuUuid);
   const heldMiB = Math.max(0, ...gpuUuids.map((gpuUuid) => allocatedOn(endpoint.allocations, gpuUuid)));
@@ -74,12 +89,23 @@ async function raiseFootprint(context: TermContext, endpoint: StartingEndpoint, 
 function recordOf(context: TermContext, endpoint: StartingEndpoint): Footprint | null {
   const key = context.gpus.latest === null ? null : footprintKeyOf(endpoint, context.gpus.latest);
   if (key === null) return null;
-  const fresh = { ...key, vramMiB: null, source: 'discovered', samples: [], loads: [], kvCacheBytes: null, breakdownMiB: {}, learnedAtMs: 0 } as const;
+  const fresh = {
+    ...key,
+    vramMiB: null,
+    source: 'discovered',
+    samples: [],
+    loads: [],
+    kvCacheBytes: null,
+    breakdownMiB: {},
+    learnedAtMs: 0,
+  } as const;
   return context.book.find(key) ?? fresh;
 }
 
 function largestBudgetMiB(context: TermContext): number {
   const { budgetFraction, reserveMiB } = context.catalog.host;
-  const budgets = (context.gpus.latest?.gpus ?? []).map((gpu) => ((gpu.totalMiB ?? 0) - (gpu.driverReservedMiB ?? 0)) * budgetFraction - reserveMiB);
+  const budgets = (context.gpus.latest?.gpus ?? []).map(
+    (gpu) => ((gpu.totalMiB ?? 0) - (gpu.driverReservedMiB ?? 0)) * budgetFraction - reserveMiB,
+  );
   return Math.max(0, ...budgets);
 }

@@ -19,7 +19,9 @@ export async function publishReady(
   proved: Extract<LoadObservation, { kind: 'proved' }>,
 ): Promise<boolean> {
   const needsMeasure = endpoint.allocations.length > 0 && context.gpus.available;
-  const measurement: Measurement | null = needsMeasure ? await measureEndpoint(context, endpoint, handle) : { measured: [], processIds: [] };
+  const measurement: Measurement | null = needsMeasure
+    ? await measureEndpoint(context, endpoint, handle)
+    : { measured: [], processIds: [] };
   if (measurement === null) return false;
   const loadMs = Math.max(0, proved.atMs - (endpoint.startedAtMs ?? proved.atMs));
   const allocations = needsMeasure ? await learn(context, endpoint, measurement, { ...proved, loadMs }) : endpoint.allocations;
@@ -64,8 +66,15 @@ async function learn(
   const footprint: Footprint = {
     ...key,
     vramMiB,
-    source: held === null || earlier?.source === 'raised-after-oom' ? 'discovered' : vramMiB > held ? 'refined' : (earlier?.source ?? 'discovered'),
-    samples: [...(earlier?.samples ?? []), { measuredMiB: measured.map((allocation) => allocation.vramMiB), atMs: nowMs }].slice(-SAMPLES_KEPT),
+    source:
+      held === null || earlier?.source === 'raised-after-oom'
+        ? 'discovered'
+        : vramMiB > held
+          ? 'refined'
+          : (earlier?.source ?? 'discovered'),
+    samples: [...(earlier?.samples ?? []), { measuredMiB: measured.map((allocation) => allocation.vramMiB), atMs: nowMs }].slice(
+      -SAMPLES_KEPT,
+    ),
     loads: [...(earlier?.loads ?? []), { totalMs: proved.loadMs, byPhaseMs: proved.phases, atMs: nowMs }].slice(-SAMPLES_KEPT),
     kvCacheBytes: earlier?.kvCacheBytes ?? null,
     breakdownMiB: parseMemoryBreakdown(proved.log).partsMiB,
@@ -73,14 +82,24 @@ async function learn(
   };
   await context.book.put(footprint);
   context.log.info(
-    { model: endpoint.model, generation: endpoint.generation, gpuProduct: key.gpuProduct, measuredMiB: peakMiB, vramMiB, source: footprint.source },
+    {
+      model: endpoint.model,
+      generation: endpoint.generation,
+      gpuProduct: key.gpuProduct,
+      measuredMiB: peakMiB,
+      vramMiB,
+      source: footprint.source,
+    },
     'footprint learned',
   );
   return endpoint.allocations.map(({ gpuUuid }) => ({ gpuUuid, vramMiB }));
 }
 
 /** `null` for an endpoint on the CPU, and on GPUs that the reading does not name. */
-export function footprintKeyOf(endpoint: Pick<StartingEndpoint, 'model' | 'signature' | 'imageId' | 'allocations'>, reading: HostReading): FootprintKey | null {
+export function footprintKeyOf(
+  endpoint: Pick<StartingEndpoint, 'model' | 'signature' | 'imageId' | 'allocations'>,
+  reading: HostReading,
+): FootprintKey | null {
   const first = endpoint.allocations[0];
   const gpu = reading.gpus.find((one) => one.uuid === first?.gpuUuid);
   if (gpu === undefined) return null;

@@ -26,7 +26,8 @@ export async function quarantineAfterExit(
   nowMs: number,
 ): Promise<Quarantine> {
   const earlier = findQuarantine(await context.registry.read(), endpoint.model);
-  if (earlier === undefined || nowMs - endpoint.readyAtMs > LONG_SERVICE_MS) return { model: endpoint.model, failures: 1, untilMs: nowMs, failure };
+  if (earlier === undefined || nowMs - endpoint.readyAtMs > LONG_SERVICE_MS)
+    return { model: endpoint.model, failures: 1, untilMs: nowMs, failure };
   return quarantineAfterLoad(context, { ...earlier, failures: earlier.failures - 1 }, { model: endpoint.model, failure, nowMs });
 }
 

@@ -42,6 +42,9 @@ async function remeasure(context: TermContext, endpoint: ReadyEndpoint | Drainin
     await context.book.put({ ...earlier, vramMiB, source: 'refined', samples, learnedAtMs: nowMs });
   }
   await changeEndpoint(context, endpoint, { kind: 'remeasured', measured, allocations });
-  context.log.warn({ model: endpoint.model, generation: endpoint.generation, measuredMiB: peakMiB, vramMiB, reason }, 'footprint corrected');
+  context.log.warn(
+    { model: endpoint.model, generation: endpoint.generation, measuredMiB: peakMiB, vramMiB, reason },
+    'footprint corrected',
+  );
   return true;
 }

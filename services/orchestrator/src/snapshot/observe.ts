@@ -16,7 +16,10 @@ export interface Observed {
 export async function observe(context: TermContext, { readingMaxAgeMs }: { readonly readingMaxAgeMs: number }): Promise<Observed> {
   const state = await context.registry.read();
   context.clock.sync(state.nowMs);
-  const [reading, processIds] = await Promise.all([context.gpus.read({ maxAgeMs: readingMaxAgeMs }), readProcessIds(context, state.endpoints)]);
+  const [reading, processIds] = await Promise.all([
+    context.gpus.read({ maxAgeMs: readingMaxAgeMs }),
+    readProcessIds(context, state.endpoints),
+  ]);
   return { state, demand: readDemand(state), reading, processIds };
 }
 
@@ -41,5 +44,7 @@ export async function processIdsOf(context: Pick<TermContext, 'runtime'>, endpoi
 
 /** Footprints of a launch by GPU product; those never measured are left out. */
 export function vramByProduct(footprints: readonly Footprint[]): ReadonlyMap<string, number> {
-  return new Map(footprints.flatMap((footprint) => (footprint.vramMiB === null ? [] : [[footprint.gpuProduct, footprint.vramMiB] as const])));
+  return new Map(
+    footprints.flatMap((footprint) => (footprint.vramMiB === null ? [] : [[footprint.gpuProduct, footprint.vramMiB] as const])),
+  );
 }

@@ -2,7 +2,7 @@ import type { ModelName, Requirement } from '@berth/core';
 import type { ModelSettings } from '@berth/config';
 import { leastMemoryMiB, pinnedKvCacheBytes } from '@berth/vllm';
 import { versionOf } from '../launch/engine-spec.ts';
-import { readWeightsBytes } from '../launch/weights-on-disk.ts';
+import { readWeights } from '../launch/weights-on-disk.ts';
 import { settingsOf, type TermContext } from '../term/term-context.ts';
 import { vramByProduct } from './observe.ts';
 
@@ -37,7 +37,9 @@ export function pinnedKvBytes(model: ModelSettings, footprints: readonly { reado
 }
 
 async function leastOf(context: TermContext, model: ModelSettings, kvCacheBytes: number | null): Promise<number> {
-  const weightsBytes = await readWeightsBytes(context.catalog, model, context.hubDirectory);
-  const known = weightsBytes === null ? 0 : leastMemoryMiB({ weightsBytes, kvCacheBytes: kvCacheBytes ?? 0, gpuCount: model.gpus });
-  return Math.max(known, model.memoryAtLeastMiB ?? 0);
+  const weights = await readWeights(context.catalog, model, context.huggingfaceHome);
+  const { gpus: gpuCount, args } = model;
+  const leastMiB =
+    weights === null ? 0 : leastMemoryMiB({ weightsBytes: weights.bytes, weightsType: weights.type, kvCacheBytes, gpuCount, args });
+  return Math.max(leastMiB, model.memoryAtLeastMiB ?? 0);
 }

@@ -29,7 +29,12 @@ export async function applyAction(context: TermContext, observed: Observed, acti
 }
 
 /** Drops a claim and calls all its drains off, in one write: memory that nobody claims any more is nobody's reason to drain. */
-export async function withdrawClaim(context: TermContext, observed: Observed, model: ModelName, spareUntilMs: number | null): Promise<void> {
+export async function withdrawClaim(
+  context: TermContext,
+  observed: Observed,
+  model: ModelName,
+  spareUntilMs: number | null,
+): Promise<void> {
   const victims = observed.state.endpoints.filter((endpoint) => endpoint.state === 'draining' && endpoint.claimedBy === model);
   const served = victims.map((endpoint) => transition(endpoint, { kind: 'drain-called-off', sparedUntilMs: spareUntilMs }));
   await context.registry.commit(context.term, {
@@ -55,7 +60,12 @@ async function callOffDrain(context: TermContext, observed: Observed, generation
 async function beginDrain(context: TermContext, observed: Observed, action: Extract<Action, { kind: 'begin-drain' }>): Promise<void> {
   const endpoint = find(observed, action.generation);
   if (endpoint.state === 'stopping') return;
-  const next = transition(endpoint, { kind: 'drain-begun', reason: action.reason, claimedBy: action.claimedBy, atMs: context.clock.nowMs() });
+  const next = transition(endpoint, {
+    kind: 'drain-begun',
+    reason: action.reason,
+    claimedBy: action.claimedBy,
+    atMs: context.clock.nowMs(),
+  });
   await context.registry.commit(context.term, { expect: [{ generation: action.generation, state: endpoint.state }], putEndpoints: [next] });
   context.drains.isDrained(next);
   logChange(context, endpoint, next, action.reason);
@@ -72,7 +82,11 @@ async function reserve(context: TermContext, action: Extract<Action, { kind: 'st
   const signature = context.signatures.get(action.model);
   const imageId = model === undefined ? null : await context.images.resolve(model);
   if (model === undefined || signature === undefined || imageId === null) {
-    throw new OperationalError({ code: 'STALE_STATE', message: `${action.model} cannot be started any more: its entry or its image is gone.`, retryable: true });
+    throw new OperationalError({
+      code: 'STALE_STATE',
+      message: `${action.model} cannot be started any more: its entry or its image is gone.`,
+      retryable: true,
+    });
   }
   const generation = await context.registry.nextGeneration();
   const nowMs = context.clock.nowMs();
@@ -103,6 +117,7 @@ async function reserve(context: TermContext, action: Extract<Action, { kind: 'st
 
 function find(observed: Observed, generation: Generation) {
   const endpoint = observed.state.endpoints.find((one) => one.generation === generation);
-  if (endpoint === undefined) throw new OperationalError({ code: 'STALE_STATE', message: `Endpoint ${generation} is gone.`, retryable: true });
+  if (endpoint === undefined)
+    throw new OperationalError({ code: 'STALE_STATE', message: `Endpoint ${generation} is gone.`, retryable: true });
   return endpoint;
 }

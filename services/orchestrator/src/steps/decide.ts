@@ -1,10 +1,26 @@
-import type { Endpoint, EndpointSnapshot, GpuSnapshot, GpuUuid, HostReading, ModelName, OpenPlacement, Plan, Requirement, Snapshot } from '@berth/core';
+import type {
+  Endpoint,
+  EndpointSnapshot,
+  GpuSnapshot,
+  GpuUuid,
+  HostReading,
+  ModelName,
+  OpenPlacement,
+  Plan,
+  Requirement,
+  Snapshot,
+} from '@berth/core';
 import { budgetMiB, foreignMiB, plan } from '@berth/core';
 import type { Observed } from '../snapshot/observe.ts';
 import { settingsOf, type TermContext } from '../term/term-context.ts';
 
 /** The plan for one model, with all that was looked at as the planner's snapshot. */
-export function decide(context: TermContext, observed: Observed, requirements: ReadonlyMap<ModelName, Requirement>, model: ModelName): Plan {
+export function decide(
+  context: TermContext,
+  observed: Observed,
+  requirements: ReadonlyMap<ModelName, Requirement>,
+  model: ModelName,
+): Plan {
   return plan(buildSnapshot(context, observed, requirements), model);
 }
 
@@ -48,7 +64,9 @@ function openPlacements({ state, demand }: Observed, requirements: ReadonlyMap<M
     const requirement = requirements.get(model);
     const quarantined = state.quarantines.some((quarantine) => quarantine.model === model && quarantine.untilMs > state.nowMs);
     const hasEndpoint = state.endpoints.some((endpoint) => endpoint.model === model && endpoint.state !== 'stopping');
-    return requirement === undefined || (quarantined && !hasEndpoint) ? [] : [{ model, arrivedAtMs, right, preload: preloadOnly, requirement }];
+    return requirement === undefined || (quarantined && !hasEndpoint)
+      ? []
+      : [{ model, arrivedAtMs, right, preload: preloadOnly, requirement }];
   });
 }
 
@@ -58,7 +76,9 @@ function buildGpus(context: TermContext, observed: Observed): readonly GpuSnapsh
   return (known?.gpus ?? []).flatMap((gpu) => {
     const budget = budgetMiB(gpu, { budgetFraction, reserveMiB });
     if (budget === null) return [];
-    return [{ uuid: gpu.uuid, index: gpu.index, product: gpu.product, budgetMiB: budget, foreignMiB: foreignOn(context, observed, gpu.uuid) }];
+    return [
+      { uuid: gpu.uuid, index: gpu.index, product: gpu.product, budgetMiB: budget, foreignMiB: foreignOn(context, observed, gpu.uuid) },
+    ];
   });
 }
 
@@ -72,7 +92,9 @@ function foreignOn(context: TermContext, { state, reading, processIds }: Observe
   const settledMiB = context.settledForeignMiB.get(gpuUuid) ?? null;
   const foreignBy = (one: HostReading) => foreignMiB({ gpuUuid, reading: one, endpoints: state.endpoints, processIds, settledMiB });
   const foreign = foreignBy(reading);
-  const moving = state.endpoints.some((endpoint) => endpoint.state !== 'ready' && endpoint.allocations.some((one) => one.gpuUuid === gpuUuid));
+  const moving = state.endpoints.some(
+    (endpoint) => endpoint.state !== 'ready' && endpoint.allocations.some((one) => one.gpuUuid === gpuUuid),
+  );
   if (foreign === null) return null;
   if (!moving) {
     context.settledForeignMiB.set(gpuUuid, foreign);

@@ -118,7 +118,9 @@ function needsFreshReading(plan: Plan): boolean {
     case 'joined':
       return false;
     case 'apply':
-      return plan.actions.some((action) => action.kind === 'write-claim' || action.kind === 'begin-drain' || (action.kind === 'start' && action.discovery));
+      return plan.actions.some(
+        (action) => action.kind === 'write-claim' || action.kind === 'begin-drain' || (action.kind === 'start' && action.discovery),
+      );
     case 'wait':
     case 'refuse':
       return true;
@@ -134,5 +136,9 @@ function failed(failure: FailureShape): StepOutcome {
 }
 
 function notInCatalog(model: ModelName): FailureShape {
-  return { code: 'MODEL_NOT_FOUND', message: `The orchestrator's catalog has no model ${model}. Give edge and orchestrator the same berth.yaml.`, retryable: false };
+  return {
+    code: 'MODEL_NOT_FOUND',
+    message: `The orchestrator's catalog has no model ${model}. Give edge and orchestrator the same berth.yaml.`,
+    retryable: false,
+  };
 }

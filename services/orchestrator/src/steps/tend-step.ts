@@ -40,7 +40,11 @@ async function perform(context: TermContext, observed: Observed, chore: Chore): 
     case 'forget-quarantine':
       return context.registry.commit(context.term, { removeQuarantines: [chore.model] });
     case 'remeasure':
-      await remeasureNeighbours(context, (context.gpus.latest?.gpus ?? []).map((gpu) => gpu.uuid), 'after-traffic');
+      await remeasureNeighbours(
+        context,
+        (context.gpus.latest?.gpus ?? []).map((gpu) => gpu.uuid),
+        'after-traffic',
+      );
       return;
   }
 }

@@ -20,7 +20,9 @@ export type Chore =
 /** Everything to tend, by what was observed. Changes nothing. */
 export function chores(context: TermContext, observed: Observed): readonly Chore[] {
   const snapshot = buildSnapshot(context, observed, new Map());
-  const drain = (reason: RetireReason) => (view: EndpointSnapshot): Chore => ({ kind: 'drain', endpoint: view.endpoint, reason });
+  const drain =
+    (reason: RetireReason) =>
+    (view: EndpointSnapshot): Chore => ({ kind: 'drain', endpoint: view.endpoint, reason });
   const { nowMs } = observed.state;
   const { idleMs } = context.catalog.protocol.residency;
   return [
@@ -38,9 +40,12 @@ export function chores(context: TermContext, observed: Observed): readonly Chore
 
 /** A claim without anybody who asks for it, and a drain without its claim, end here when their job is gone. */
 function abandonedClaims({ state, demand }: Observed): readonly Chore[] {
-  const withdrawn = state.claims.filter((claim) => !demand.has(claim.model)).map((claim): Chore => ({ kind: 'withdraw-claim', model: claim.model }));
+  const withdrawn = state.claims
+    .filter((claim) => !demand.has(claim.model))
+    .map((claim): Chore => ({ kind: 'withdraw-claim', model: claim.model }));
   const unclaimed = state.endpoints.filter(
-    (endpoint) => endpoint.state === 'draining' && endpoint.claimedBy !== null && !state.claims.some((claim) => claim.model === endpoint.claimedBy),
+    (endpoint) =>
+      endpoint.state === 'draining' && endpoint.claimedBy !== null && !state.claims.some((claim) => claim.model === endpoint.claimedBy),
   );
   return [...withdrawn, ...unclaimed.map((endpoint): Chore => ({ kind: 'call-off-drain', endpoint }))];
 }
@@ -49,7 +54,8 @@ function isRemeasureDue(context: TermContext, { state }: Observed): boolean {
   const latest = context.gpus.latest;
   if (latest === null || state.nowMs - latest.atMs < REMEASURE_AFTER_MS) return false;
   return state.endpoints.some(
-    (endpoint) => endpoint.state === 'ready' && endpoint.allocations.length > 0 && (state.lastUsedAtMs.get(endpoint.generation) ?? 0) > latest.atMs,
+    (endpoint) =>
+      endpoint.state === 'ready' && endpoint.allocations.length > 0 && (state.lastUsedAtMs.get(endpoint.generation) ?? 0) > latest.atMs,
   );
 }
 

@@ -2,19 +2,25 @@ import type { EndpointUrls, EngineClient, EngineHandle, EngineRuntime, FailureSh
 import { isOperationalError } from '@berth/core';
 import type { ModelSettings } from '@berth/config';
 import type { Logger } from '@berth/telemetry';
-import { parseLoadPhase, parseSupportedTasks, probeRequest, readFlag } from '@berth/vllm';
+import { customProbe, explicitMaxBatchedTokens, parseLoadPhase, parseSupportedTasks, probeRequest, type ProbeRequest } from '@berth/vllm';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { engineUrl, type Reach } from './engine-url.ts';
 
 const LOG_LINES = 600;
 const POLL_MS = 250;
-const CUSTOM_PROBE_CONTENT_TYPE = 'application/json';
 
 /** What is known of one load so far. */
 export type LoadObservation =
   | { readonly kind: 'loading'; readonly phase: string; readonly progress: number | null }
   /** Answers a request as large as one prefill may be: its memory is at its peak. */
-  | { readonly kind: 'proved'; readonly urls: EndpointUrls; readonly maxModelLen: number | null; readonly atMs: number; readonly log: readonly string[]; readonly phases: Readonly<Record<string, number>> }
+  | {
+      readonly kind: 'proved';
+      readonly urls: EndpointUrls;
+      readonly maxModelLen: number | null;
+      readonly atMs: number;
+      readonly log: readonly string[];
+      readonly phases: Readonly<Record<string, number>>;
+    }
   | { readonly kind: 'exited'; readonly exitCode: number | null; readonly log: readonly string[] }
   /** Lives, but the proof failed. */
   | { readonly kind: 'unproved'; readonly failure: FailureShape; readonly log: readonly string[] };
@@ -45,7 +51,10 @@ export class LoadWatches {
   observe(endpoint: StartingEndpoint, handle: EngineHandle, model: ModelSettings): LoadObservation {
     const known = this.#watches.get(endpoint.generation);
     if (known !== undefined) return known.observation;
-    const watch = { observation: { kind: 'loading', phase: endpoint.phase, progress: null } as LoadObservation, abort: new AbortController() };
+    const watch = {
+      observation: { kind: 'loading', phase: endpoint.phase, progress: null } as LoadObservation,
+      abort: new AbortController(),
+    };
     this.#watches.set(endpoint.generation, watch);
     const update = (observation: LoadObservation) => {
       watch.observation = observation;
@@ -69,7 +78,13 @@ export class LoadWatches {
     for (const generation of [...this.#watches.keys()]) this.forget(generation);
   }
 
-  async #watch(endpoint: StartingEndpoint, handle: EngineHandle, model: ModelSettings, signal: AbortSignal, update: (o: LoadObservation) => void): Promise<void> {
+  async #watch(
+    endpoint: StartingEndpoint,
+    handle: EngineHandle,
+    model: ModelSettings,
+    signal: AbortSignal,
+    update: (o: LoadObservation) => void,
+  ): Promise<void> {
     const { runtime, engines, reach, now } = this.#options;
     const phases: Record<string, number> = {};
     let phase = endpoint.phase;
@@ -145,15 +160,12 @@ export class LoadWatches {
   }
 }
 
-function proofOf(model: ModelSettings, log: readonly string[], maxModelLen: number | null): { path: string; body: string; contentType: string } | null {
-  if (model.engine === 'openai') {
-    return model.probe === null ? null : { path: model.probe.path, body: JSON.stringify(model.probe.body), contentType: CUSTOM_PROBE_CONTENT_TYPE };
-  }
-  const explicit = Number(readFlag(model.args, 'max-num-batched-tokens'));
+function proofOf(model: ModelSettings, log: readonly string[], maxModelLen: number | null): ProbeRequest | null {
+  if (model.engine === 'openai') return model.probe === null ? null : customProbe(model.probe);
   return probeRequest({
-    tasks: parseSupportedTasks(log) ?? ['generate'],
+    tasks: parseSupportedTasks(log),
     maxModelLen,
-    explicitMaxBatchedTokens: Number.isInteger(explicit) && explicit > 0 ? explicit : null,
+    explicitMaxBatchedTokens: explicitMaxBatchedTokens(model.args),
     servedName: model.name,
     onCpu: model.gpus === 0,
   });

@@ -21,8 +21,12 @@ export class PullTasks {
   /** Begins to pull an image that is not on this machine, or tells how its pull goes on. */
   ensure(image: string, timeoutMs: number): PullState {
     const known = this.#tasks.get(image);
-    if (known !== undefined && !(known.state.kind === 'failed' && this.#options.now() - known.state.atMs > FAILURE_KEPT_MS)) return known.state;
-    const task = { state: { kind: 'pulling', progress: { fraction: null, message: 'asked the registry' } } as PullState, abort: new AbortController() };
+    if (known !== undefined && !(known.state.kind === 'failed' && this.#options.now() - known.state.atMs > FAILURE_KEPT_MS))
+      return known.state;
+    const task = {
+      state: { kind: 'pulling', progress: { fraction: null, message: 'asked the registry' } } as PullState,
+      abort: new AbortController(),
+    };
     this.#tasks.set(image, task);
     void this.#pull(image, timeoutMs, task);
     return task.state;
@@ -59,5 +63,9 @@ function describe(image: string, error: unknown, timedOut: boolean, timeoutMs: n
     return new OperationalError({ code: 'IMAGE_MISSING', message, retryable: true }).toShape();
   }
   if (isOperationalError(error)) return error.toShape();
-  return { code: 'IMAGE_MISSING', message: `Pulling ${image} failed: ${error instanceof Error ? error.message : String(error)}`, retryable: true };
+  return {
+    code: 'IMAGE_MISSING',
+    message: `Pulling ${image} failed: ${error instanceof Error ? error.message : String(error)}`,
+    retryable: true,
+  };
 }

@@ -59,7 +59,15 @@ async function openTerm(host: Host, footprints: FootprintStore, term: Term): Pro
     book,
     images: new ImageIds(runtime, now),
     loads: new LoadWatches({ runtime, engines, reach, log, now, onChange: (endpoint) => promote(endpoint.model) }),
-    drains: new DrainWatches({ registry, engines, reach, settings: protocol, now, log, onDrained: (endpoint) => promote(endpoint.claimedBy ?? endpoint.model) }),
+    drains: new DrainWatches({
+      registry,
+      engines,
+      reach,
+      settings: protocol,
+      now,
+      log,
+      onDrained: (endpoint) => promote(endpoint.claimedBy ?? endpoint.model),
+    }),
     stops: new StopTasks({ runtime, graceMs: protocol.stop.graceMs, log, onExit: promoteAll }),
     pulls: new PullTasks({ runtime, now, log, onChange: promoteAll }),
     exits: new ExitNotices(),
@@ -85,7 +93,12 @@ async function untilDone<Result>(context: TermContext, action: () => Promise<Res
       context.log.error({ err: error }, 'term could not begin yet');
       await sleep(RETRY_MS, undefined, { signal: context.term.signal }).catch(() => undefined);
       if (context.term.signal.aborted) {
-        throw new OperationalError({ code: 'LEADERSHIP_LOST', message: 'Leadership ended before the term could begin.', retryable: true, cause: error });
+        throw new OperationalError({
+          code: 'LEADERSHIP_LOST',
+          message: 'Leadership ended before the term could begin.',
+          retryable: true,
+          cause: error,
+        });
       }
     }
   }

@@ -31,8 +31,8 @@ export interface Host {
   readonly reach: Reach;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly vllmCacheVolume: string;
-  /** Where this process sees the Hugging Face hub cache; `null`: where the catalog says. */
-  readonly hubDirectory: string | null;
+  /** Where this process sees the Hugging Face cache; `null`: where the catalog says. */
+  readonly huggingfaceHome: string | null;
   readonly registry: EndpointRegistry;
   readonly jobs: PlacementWorker;
   readonly runtime: EngineRuntime;

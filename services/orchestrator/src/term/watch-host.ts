@@ -41,7 +41,12 @@ async function watchOnce(context: TermContext): Promise<void> {
     const served = state.endpoints.some((endpoint) => endpoint.model === model && endpoint.state === 'ready');
     if (!served && !open.has(model)) await context.jobs.ensurePlacement(model);
   }
-  const observed = { state, demand, reading: context.gpus.latest, processIds: new Map(state.endpoints.map((endpoint) => [endpoint.generation, endpoint.state === 'starting' ? [] : endpoint.processIds])) };
+  const observed = {
+    state,
+    demand,
+    reading: context.gpus.latest,
+    processIds: new Map(state.endpoints.map((endpoint) => [endpoint.generation, endpoint.state === 'starting' ? [] : endpoint.processIds])),
+  };
   if (needsTending(context, observed)) await context.jobs.ensureTending();
   const snapshot = buildSnapshot(context, observed, new Map());
   await context.registry.putHostView(context.term, buildHostView(context, observed, snapshot));
