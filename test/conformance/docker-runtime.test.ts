@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
-import type { EngineSpec } from '@berth/core';
 import { createDockerRuntime } from '@berth/docker';
 import { expect } from 'vitest';
 import { listBerthContainers, useDockerEngine } from '../support/docker-engine.ts';
 import { isAnswering, isProcessAlive } from '../support/reachability.ts';
+import type { EngineRuntimeFixture } from './engine-runtime-suite.ts';
 import { describeEngineRuntime } from './engine-runtime-suite.ts';
 
 const support = fileURLToPath(new URL('../support', import.meta.url));
@@ -12,7 +12,7 @@ for (const reach of ['network', 'loopback'] as const) {
   describeEngineRuntime(`Docker, reached by ${reach}`, async () => {
     const engine = await useDockerEngine();
     const network = { name: `berth-conformance-${process.pid}` };
-    const program: Pick<EngineSpec, 'image' | 'command' | 'mounts'> = {
+    const program: EngineRuntimeFixture['program'] = {
       image: engine.images.base,
       command: ['node', '/support/fake-engine.ts'],
       mounts: [{ source: support, target: '/support', readOnly: true }],

@@ -10,7 +10,7 @@ export interface EngineRuntimeFixture extends AsyncDisposable {
   /** A runtime over the same engines, as after a restart of Berth. */
   open(installationId: InstallationId, hostId: string): Promise<EngineRuntime>;
   /** What makes a spec run the fake engine. */
-  readonly program: Pick<EngineSpec, 'image' | 'command'>;
+  readonly program: Pick<EngineSpec, 'image' | 'command'> & Partial<EngineSpec>;
   /** What names nothing that is there. */
   readonly missingProgram: Pick<EngineSpec, 'image' | 'command'>;
   isServing(status: EngineStatus): Promise<boolean>;
@@ -57,13 +57,13 @@ export function describeEngineRuntime(adapter: string, createFixture: () => Prom
         port: 8000,
         createdAtMs: 1_780_000_000_000,
         containerName: `berth-fake-${process.pid}-${generation}`,
-        ...fixture.program,
         args: fakeEngineArguments(wish),
         env: { FAKE_ENGINE_MARKER: 'secret-of-the-environment' },
         gpuUuids: [],
         mounts: [],
         shmSizeBytes: null,
         stopGraceMs: 10_000,
+        ...fixture.program,
         ...overrides,
       };
     }
@@ -90,6 +90,7 @@ export function describeEngineRuntime(adapter: string, createFixture: () => Prom
     const untilServing = (handle: EngineHandle) =>
       eventually('engine serves', async () => {
         const status = await inspect(handle);
+        if (status.state === 'exited') throw new Error(`it ended: ${(await runtime.readLog(handle, { lines: 20 })).join('\n')}`);
         return (await fixture.isServing(status)) && status;
       });
 

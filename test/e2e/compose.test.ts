@@ -55,11 +55,13 @@ test(
     compose('config', '-q');
     opened.defer(() => void compose('down', '--volumes', '--timeout', '5'));
     compose('up', '--no-start', '--build', '--scale', 'edge=2');
-  const networks = await engine.api.read<readonly DockerNetwork[]>('/networks');
-  const own = networks.filter(({ Name }) => Name.startsWith(environment.BERTH_INSTALLATION));
-  expect(own.map(({ Name }) => Name).toSorted()).toEqual([`${environment.BERTH_INSTALLATION}-control`, `${environment.BERTH_INSTALLATION}-engines`]);
-  opened.use(allowTrafficInside(own));
-  compose('up', '-d', '--scale', 'edge=2');
+    const networks = await engine.api.read<readonly DockerNetwork[]>('/networks');
+    const own = networks.filter(({ Name }) => Name.startsWith(environment.BERTH_INSTALLATION));
+    expect(new Set(own.map(({ Name }) => Name))).toEqual(
+      new Set([`${environment.BERTH_INSTALLATION}-control`, `${environment.BERTH_INSTALLATION}-engines`]),
+    );
+    opened.use(allowTrafficInside(own));
+    compose('up', '-d', '--scale', 'edge=2');
 
     const url = `http://127.0.0.1:${environment.BERTH_PORT}`;
     const placement = async (): Promise<boolean> => (await fetch(`${url}/health/placement`).catch(() => null))?.status === 200;
@@ -79,7 +81,74 @@ test(
       const state = (await (await fetch(`${url}/admin/v1/state`)).json()) as { readonly edges: readonly unknown[] };
       return state.edges.length === 2;
     });
-});
+  },
+);
+
+interface DockerNetwork {
+  readonly Name: string;
+  readonly Id: string;
+}
+
+/**
+ * The private engine writes no packet filter rules, and where another engine has set the machine's default to drop what is forwarded, that holds for
+ * containers of one bridge as well.
+ */
+function allowTrafficInside(networks: readonly DockerNetwork[]): Disposable {
+  const bridges = networks.map(({ Id }) => `br-${Id.slice(0, 12)}`);
+  const change = (action: string): void => {
+    for (const bridge of bridges)
+      runProgram('iptables', ['-w', action, 'FORWARD', '-i', bridge, '-o', bridge, '-j', 'ACCEPT'], process.env);
+  };
+  change('-I');
+  return { [Symbol.dispose]: () => change('-D') };
+}
+
+interface ComposeFile {
+  readonly services: Readonly<
+    Record<
+      string,
+      { readonly build: { readonly context: string; readonly dockerfile: string; readonly args: Readonly<Record<string, string>> } }
+    >
+  >;
+  readonly networks: Readonly<Record<string, { readonly name: string }>>;
+  readonly volumes: Readonly<Record<string, { readonly name: string }>>;
+}
+
+async function stackEnvironment({ directory, socketPath }: { readonly directory: string; readonly socketPath: string }) {
+  const catalog = join(directory, 'berth.yaml');
+  const model = { source: 'Qwen/Qwen2.5-1.5B-Instruct', image: images.engine, kvCache: '1GiB' };
+  writeFileSync(catalog, JSON.stringify({ host: { probeImage: images.base }, models: { chat: model } }));
+  const name = `berth-compose-${process.pid}`;
+  return {
+    PATH: process.env['PATH'] ?? '',
+    HOME: directory,
+    DOCKER_HOST: `unix://${socketPath}`,
+    DOCKER_BUILDKIT: '0',
+    COMPOSE_DOCKER_CLI_BUILD: '0',
+    COMPOSE_PROJECT_NAME: name,
+    BERTH_INSTALLATION: name,
+    BERTH_PORT: String(await findFreePort()),
+    BERTH_CONFIG: catalog,
+    BERTH_DOCKER_SOCKET: socketPath,
+    BERTH_ENGINE_SUBNET: '10.199.16.0/20',
+    BERTH_ENGINE_RANGE: '10.199.16.0/24',
+    NODE_IMAGE: images.base,
+    REDIS_IMAGE: images.redis,
+    PROXY_IMAGE: 'berth-sim/haproxy:latest',
+  };
+}
+
+/** A base image with HAProxy, of this machine's own files. */
+function buildProxyBase(directory: string, environment: NodeJS.ProcessEnv): void {
+  const context = join(directory, 'haproxy');
+  mkdirSync(context);
+  copyProgram(join(context, 'root'), '/usr/sbin/haproxy', '/usr/bin/haproxy');
+  writeFileSync(join(context, 'Dockerfile'), `FROM ${images.base}\nCOPY root/ /\n`);
+  runProgram('docker', ['build', '--quiet', '--tag', 'berth-sim/haproxy:latest', context], environment);
+}
+
+function runProgram(program: string, args: readonly string[], env: NodeJS.ProcessEnv): string {
+  const { status, stdout, stderr, error } = spawnSync(program, args, { cwd: root, env, encoding: 'utf8', maxBuffer: 2 ** 26 });
   if (status !== 0) throw new Error(`${program} ${args.join(' ')} failed (${error?.message ?? status}):\n${stdout}${stderr}`);
   return stdout;
 }
