@@ -23,6 +23,11 @@ const tools: readonly Tool[] = [
     packages: { 'apt-get': ['docker-compose'], dnf: ['docker-compose'], apk: ['docker-cli-compose'], brew: ['docker-compose'] },
   },
   {
+    name: 'HAProxy',
+    programs: ['haproxy'],
+    packages: { 'apt-get': ['haproxy'], dnf: ['haproxy'], apk: ['haproxy'], brew: ['haproxy'] },
+  },
+  {
     name: 'a browser',
     programs: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
     packages: { 'apt-get': ['chromium'], dnf: ['chromium'], apk: ['chromium'], brew: ['chromium'] },
@@ -30,7 +35,7 @@ const tools: readonly Tool[] = [
 ];
 
 /**
- * Installs what the tests need and this machine lacks: Redis, a Docker engine, docker-compose, a browser. What cannot be installed is said, with the
+ * Installs what the tests need and this machine lacks: Redis, a Docker engine, docker-compose, HAProxy, a browser. What cannot be installed is said, with the
  * command to type, and its tests then fail for themselves.
  */
 export async function installTestTools(options: { readonly env: NodeJS.ProcessEnv; readonly say: (line: string) => void }): Promise<void> {
