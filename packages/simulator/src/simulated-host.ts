@@ -1,9 +1,9 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { writeFaults, writeGpus, writeModels } from './card/state-directory.ts';
 import type { SimulatedGpu } from './card/state-directory.ts';
 import type { ModelSettings } from './engine/model-profile.ts';
+import { writeLauncher } from './launcher.ts';
 
 /** A simulated GPU host on disk. */
 export interface SimulatedHost {
@@ -38,7 +38,7 @@ export function createSimulatedHost(
   mkdirSync(binDirectory, { recursive: true });
   const launcher = (name: string, program: string): string => {
     const path = join(binDirectory, name);
-    writeLauncher(path, stateDirectory, fileURLToPath(new URL(program, import.meta.url)));
+    writeLauncher(path, new URL(program, import.meta.url), { environment: { SIMULATED_GPU_STATE: stateDirectory } });
     return path;
   };
   return {
@@ -57,16 +57,4 @@ export function createSimulatedHost(
 function describeGpu(description: GpuDescription, position: number): SimulatedGpu {
   const uuid = `GPU-51b00000-0000-4000-8000-${position.toString(16).padStart(12, '0')}`;
   return { uuid, name: 'Simulated GPU', index: position, memoryReservedMiB: 512, ...description };
-}
-
-/** `exec` keeps the process id, and the node that runs this file is the right one wherever the program is started. */
-function writeLauncher(path: string, stateDirectory: string, program: string): void {
-  const text = `#!/bin/sh
-SIMULATED_GPU_STATE="\${SIMULATED_GPU_STATE:-${stateDirectory}}"
-export SIMULATED_GPU_STATE
-exec '${process.execPath}' '${program}' "$@"
-`;
-  if (existsSync(path) && readFileSync(path, 'utf8') === text) return;
-  writeFileSync(path, text);
-  chmodSync(path, 0o755);
 }

@@ -6,6 +6,9 @@ import type { SimulatedGpu } from './state-directory.ts';
 /** Where the container hook puts its files inside a container. */
 export const injectedDirectory = '/run/simulated-gpu';
 
+/** Compiled programs of containers, shared among them through the state directory. */
+export const injectedCompileCache = `${injectedDirectory}/state/compile-cache`;
+
 /** What the container hook leaves in a container. */
 export interface InjectedContainer {
   containerId: string;

@@ -16,6 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { injectedCompileCache } from '../card/attach-card.ts';
 import { SimulatorError } from '../errors.ts';
 import type { EngineApi } from './engine-api.ts';
 import { copyInto, copyProgram } from './shared-libraries.ts';
@@ -79,7 +80,7 @@ function engineRecipe(): Recipe {
   return {
     inputs: [images.base, ...sourceFiles(source).map((file) => readFileSync(file, 'utf8'))],
     // As in the official image, `serve` belongs to the entrypoint.
-    dockerfile: `FROM ${images.base}\nCOPY root/ /\nENTRYPOINT ["vllm","serve"]\nCMD []\nEXPOSE 8000`,
+    dockerfile: `FROM ${images.base}\nCOPY root/ /\nENTRYPOINT ["vllm","serve"]\nCMD []\nEXPOSE 8000\nENV NODE_COMPILE_CACHE=${injectedCompileCache}`,
     stage: (root) => {
       cpSync(source, join(root, 'opt/berth-simulator/src'), { recursive: true, filter: (file) => !file.includes('.test.') });
       copyInto(root, join(packageDirectory, 'package.json'), '/opt/berth-simulator/package.json');

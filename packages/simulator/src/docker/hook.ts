@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { injectedDirectory } from '../card/attach-card.ts';
+import { injectedCompileCache, injectedDirectory } from '../card/attach-card.ts';
 import type { InjectedContainer } from '../card/attach-card.ts';
 import { readFaults, readGpus } from '../card/state-directory.ts';
 import { SimulatorError } from '../errors.ts';
@@ -58,6 +58,10 @@ function inject(state: OciState): void {
   bind(fileURLToPath(new URL('../..', import.meta.url)), 'program', 'ro');
   const launcher = join(root, 'usr/bin/nvidia-smi');
   mkdirSync(join(root, 'usr/bin'), { recursive: true });
-  writeFileSync(launcher, `#!/usr/bin/node\nimport('${injectedDirectory}/program/src/nvidia-smi/main.ts');\n`);
+  const program = `${injectedDirectory}/program/src/nvidia-smi/main.ts`;
+  writeFileSync(
+    launcher,
+    `#!/usr/bin/node\nrequire('node:module').enableCompileCache('${injectedCompileCache}');\nimport('${program}');\n`,
+  );
   chmodSync(launcher, 0o755);
 }

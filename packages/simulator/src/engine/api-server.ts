@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AttachedCard } from '../card/attach-card.ts';
@@ -18,6 +19,7 @@ export interface ApiServerSettings {
   profile: ModelProfile;
   card: AttachedCard | null;
   devMode: boolean;
+  keepAliveMs: number;
 }
 
 const log = createLog('APIServer');
@@ -48,7 +50,8 @@ export async function runApiServer(settings: ApiServerSettings): Promise<void> {
     client.kill();
     process.exit(profile.crashExitCode);
   }
-  const serving = createServing({ arguments: args, profile, facts, client, devMode: settings.devMode });
+  const { devMode, keepAliveMs } = settings;
+  const serving = createServing({ arguments: args, profile, facts, client, devMode, keepAliveMs });
   await serve(serving, loading);
 }
 
@@ -66,6 +69,8 @@ async function serve(serving: Serving, loading: LoadingSignals): Promise<void> {
   }
   loading.stop();
   log.raw('INFO:     Application startup complete.');
+  // A container that is killed never gets to write the cache at exit.
+  flushCompileCache();
 }
 
 interface LoadingSignals {

@@ -24,5 +24,6 @@ if (parsed.kind === 'version') {
     profile: resolveProfile(names, models, process.env),
     card: card === undefined || gpus.length === 0 ? null : { ...card, gpus },
     devMode: process.env['VLLM_SERVER_DEV_MODE'] === '1',
+    keepAliveMs: Number(process.env['VLLM_HTTP_TIMEOUT_KEEP_ALIVE'] ?? '5') * 1000,
   });
 }

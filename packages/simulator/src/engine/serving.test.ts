@@ -222,14 +222,6 @@ describe('a serving engine', () => {
     await eventually(async () => expect([await gauge('num_requests_running'), await gauge('num_requests_waiting')]).toEqual([0, 0]));
   });
 
-  it('closes an idle connection of its own accord', async () => {
-    const socket = connect(engine.port, '127.0.0.1');
-    socket.write('GET /health HTTP/1.1\r\nhost: x\r\n\r\n');
-    const [answer] = (await once(socket, 'data')) as [Buffer];
-    expect(answer.toString()).toMatch(/^HTTP\/1\.1 200 OK\r\ndate: .*\r\nserver: uvicorn\r\ncontent-length: 0\r\n/);
-    await once(socket, 'close');
-  });
-
   it('counts what reached it', async () => {
     const text = await (await fetch(`${engine.url}/metrics`)).text();
     expect(text).toMatch(/^vllm:request_success_total\{engine="0",finished_reason="stop",model_name="tiny"\} [1-9]/m);
@@ -266,5 +258,18 @@ describe('an API key', () => {
     expect([refused.status, await refused.json()]).toEqual([401, { error: 'Unauthorized' }]);
     expect((await fetch(`${guarded.url}/v1/models`, { headers: { authorization: 'Bearer secret' } })).status).toBe(200);
     expect((await fetch(`${guarded.url}/metrics`)).status).toBe(200);
+  });
+});
+
+describe('an idle connection', () => {
+  it('is closed by the engine', async () => {
+    const environment = { VLLM_HTTP_TIMEOUT_KEEP_ALIVE: '0.2' };
+    await using brief = await startEngineProcess({ host, args: ['org/small', '--gpu-memory-utilization', '0.4'], environment });
+    await brief.printed('Application startup complete.');
+    const socket = connect(brief.port, '127.0.0.1');
+    socket.write('GET /health HTTP/1.1\r\nhost: x\r\n\r\n');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 200 OK\r\ndate: .*\r\nserver: uvicorn\r\ncontent-length: 0\r\n/);
+    await once(socket, 'close');
   });
 });

@@ -20,6 +20,8 @@ export interface Serving {
   readonly metrics: EngineMetrics;
   readonly task: ModelTask;
   readonly devMode: boolean;
+  /** Idle connections are closed after exactly this time. */
+  readonly keepAliveMs: number;
   /** The first served name: answers carry it whatever name was asked for. */
   readonly modelName: string;
   /** Requests admitted and not finished, for `--max-num-queued-reqs` and `/load`. */
@@ -37,6 +39,7 @@ export function createServing(parts: {
   facts: EngineFacts;
   client: EngineClient;
   devMode: boolean;
+  keepAliveMs: number;
 }): Serving {
   const gate = createGate();
   const scheduler = createScheduler(parts.arguments.maxNumSeqs, gate);

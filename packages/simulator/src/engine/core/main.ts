@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLog } from '../log.ts';
 import type { ModelProfile, StartPhase } from '../model-profile.ts';
@@ -58,6 +59,8 @@ async function start(settings: CoreSettings): Promise<void> {
   const facts = settings.card === null ? await startCpuEngine(context) : await startGpuEngine(context);
   keeper = createMemoryKeeper({ settings, devices, facts, log });
   reply({ kind: 'ready', facts });
+  // Its end is a SIGKILL, so it would never write the cache at exit.
+  flushCompileCache();
 }
 
 /** Weights and profiling take their time while memory grows, so they are not waited for at the beginning. */

@@ -20,14 +20,11 @@ export interface EngineServer {
   close(): Promise<void>;
 }
 
-/** Idle connections are closed after exactly 5 s (uvicorn's `timeout_keep_alive` as vLLM sets it). */
-const keepAliveMs = 5000;
-
 /** The HTTP side of the API server: routing, authentication, the access log and uvicorn's ways. */
 export function createEngineServer(serving: Serving, routes: readonly Route[]): EngineServer {
   const busy = new Set<Socket>();
   const sockets = new Set<Socket>();
-  const server = createServer({ keepAliveTimeout: keepAliveMs, requestTimeout: 0, headersTimeout: 0, maxHeaderSize: 128 * 1024 });
+  const server = createServer({ keepAliveTimeout: serving.keepAliveMs, requestTimeout: 0, headersTimeout: 0, maxHeaderSize: 128 * 1024 });
   server.keepAliveTimeoutBuffer = 0;
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
