@@ -43,9 +43,9 @@ export class PlacementWatch implements Disposable {
     return this.#latest;
   }
 
-  /** A reading not older than a second. Throws `REDIS_UNAVAILABLE`. */
-  async read(): Promise<PlacementView> {
-    if (this.#latest !== null && performance.now() - this.#latest.readAtMs < FRESH_MS) return this.#latest;
+  /** A reading not older than `maxAgeMs`, a second by default. Throws `REDIS_UNAVAILABLE`. */
+  async read({ maxAgeMs = FRESH_MS }: { readonly maxAgeMs?: number } = {}): Promise<PlacementView> {
+    if (this.#latest !== null && performance.now() - this.#latest.readAtMs < maxAgeMs) return this.#latest;
     this.#reading ??= this.#readNow().finally(() => (this.#reading = null));
     return this.#reading;
   }

@@ -12,6 +12,8 @@ export class ModelRename {
   readonly #from: Buffer;
   readonly #to: Buffer;
   #held: Buffer = Buffer.alloc(0);
+  /** The last byte passed on. */
+  #previous: number | undefined = undefined;
 
   constructor(from: string, to: string) {
     this.#from = Buffer.from(JSON.stringify(from));
@@ -24,7 +26,7 @@ export class ModelRename {
     const out: Buffer[] = [];
     let done = 0;
     for (let at = bytes.indexOf(KEY); at !== -1; at = bytes.indexOf(KEY, at + KEY.length)) {
-      if (at > 0 && bytes[at - 1] === BACKSLASH) continue;
+      if ((at === 0 ? this.#previous : bytes[at - 1]) === BACKSLASH) continue;
       const value = valueAt(bytes, at + KEY.length);
       if (value === 'unknown') return this.#hold(out, bytes, done, at);
       if (value === null) continue;
@@ -46,10 +48,9 @@ export class ModelRename {
   }
 
   #hold(out: Buffer[], bytes: Buffer, done: number, from: number): Buffer {
-    // One byte more is kept, so that a backslash in front of the key is still seen with the next piece.
-    const keep = from < bytes.length ? Math.max(done, from - 1) : bytes.length;
-    out.push(bytes.subarray(done, keep));
-    this.#held = bytes.subarray(keep);
+    out.push(bytes.subarray(done, from));
+    this.#held = bytes.subarray(from);
+    if (from > 0) this.#previous = bytes[from - 1];
     return out.length === 1 ? (out[0] ?? bytes) : Buffer.concat(out);
   }
 }

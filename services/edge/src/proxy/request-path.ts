@@ -1,15 +1,18 @@
+/** Behind these, ids of models follow, which contain slashes. */
+const BEFORE_IDS: readonly string[] = ['/v1/models/', '/admin/v1/models/'];
+
 /**
  * The path of a request target, without its query, or `null` when two readers could take it for different paths: an absolute target, empty,
- * `.` or `..` segments, backslashes, control bytes. Encoded slashes, dots and backslashes count only in front of `encodedFrom`, since ids
- * of models contain slashes.
+ * `.` or `..` segments, backslashes, control bytes, and encoded slashes, dots or backslashes but for those inside a model's id.
  */
-export function canonicalPath(target: string, encodedFrom = '/v1/models/'): string | null {
+export function canonicalPath(target: string): string | null {
   const queryAt = target.search(/[?#]/u);
   const path = queryAt === -1 ? target : target.slice(0, queryAt);
   if (!path.startsWith('/') || /[\\\p{Cc}]/u.test(path)) return null;
   if (/\/(?:\/|\.{1,2}(?:\/|$))/u.test(path)) return null;
-  const checked = path.startsWith(encodedFrom) ? encodedFrom : path;
-  return /%(?:2f|5c|2e|00)/iu.test(checked) ? null : path;
+  if (!path.includes('%')) return path;
+  const prefix = BEFORE_IDS.find((before) => path.startsWith(before));
+  return prefix === undefined && /%(?:2f|5c|2e|00)/iu.test(path) ? null : path;
 }
 
 /** The query with its `?`, or nothing. */

@@ -92,6 +92,7 @@ export class TopLevelScanner {
         case 0x0d:
           break;
         case QUOTE:
+          if (this.#depth === 0) this.#notAnObject = true;
           this.#inString = true;
           this.#token = this.#depth === 1 && (this.#expectsKey || this.#isWanted()) ? '' : null;
           return at + 1;

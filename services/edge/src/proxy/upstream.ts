@@ -1,13 +1,11 @@
 import { Client, Pool } from 'undici';
 import type { Dispatcher } from 'undici';
-import type { EndpointUrls, Generation, LeasedEndpoint } from '@berth/core';
+import type { Reach } from '@berth/config';
+import type { Generation, LeasedEndpoint } from '@berth/core';
 import { OperationalError } from '@berth/core';
 
 /** vLLM closes an idle connection after exactly 5.0 s (0.32.0, measured), so ours are dropped before. */
 const KEEP_ALIVE_MS = 4000;
-
-/** Which of an endpoint's addresses an edge uses: container name, bridge address, or a port of 127.0.0.1. */
-export type Reach = keyof EndpointUrls;
 
 /** All sockets of this process to one endpoint generation. */
 export class Upstream {

@@ -11,7 +11,7 @@ export function adminState(parts: { readonly catalog: Catalog; readonly watch: P
   const hono = new Hono();
   hono.get('/admin/v1/state', async (context) => {
     try {
-      return context.json(stateBody(parts.catalog, await parts.watch.read()));
+      return context.json(stateBody(parts.catalog, await parts.watch.read({ maxAgeMs: 0 })));
     } catch (error) {
       if (!isOperationalError(error)) throw error;
       return context.body(errorAnswer(error, 'openai').body, 503, { 'content-type': 'application/json' });
