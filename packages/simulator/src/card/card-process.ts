@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, readlinkSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { openCardStore } from './card-store.ts';
 import { holdProcessLock } from './process-lock.ts';
 import { readGpus } from './state-directory.ts';
 import { SimulatorError } from '../errors.ts';
+import { ownPidNamespace, ownStartTicks } from './process-identity.ts';
 
 /** Who allocates. `name` is what nvidia-smi lists as process_name; `label` is free text for tests, such as the model. */
 export interface CardProcessOptions {
@@ -97,22 +97,11 @@ function insertProcess(database: DatabaseSync, id: string, options: CardProcessO
       id,
       options.containerId,
       process.pid,
-      readlinkSync('/proc/self/ns/pid'),
-      startTicks(readFileSync('/proc/self/stat', 'utf8')),
+      ownPidNamespace(),
+      ownStartTicks(),
       options.name,
       options.label,
       options.slowReleaseMs,
       Date.now(),
     );
-}
-
-/** Start time of a process in ticks since boot, field 22 of `/proc/PID/stat` (proc(5)): tells a process from a later one with its id. */
-export function startTicks(stat: string): string {
-  // The second field is the name in parentheses and may itself hold spaces and parentheses.
-  return (
-    stat
-      .slice(stat.lastIndexOf(')') + 2)
-      .split(' ')
-      .at(19) ?? ''
-  );
 }

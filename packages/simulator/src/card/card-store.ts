@@ -51,7 +51,10 @@ export function openCardStore(stateDirectory: string, ownId?: string): CardStore
   };
 }
 
-/** Notices deaths and, after the slow release, gives their memory back. Rows of the gone stay: tests read their peaks. */
+/** Rows of the gone that are kept: tests read their peaks. */
+const keptHistory = 500;
+
+/** Notices deaths and, after the slow release, gives their memory back. */
 function sweep(database: DatabaseSync, stateDirectory: string, ownId: string | undefined): void {
   const nowMs = Date.now();
   const cardSlowReleaseMs = readFaults(stateDirectory).slowReleaseMs ?? 0;
@@ -68,6 +71,13 @@ function sweep(database: DatabaseSync, stateDirectory: string, ownId: string | u
     if (nowMs >= diedAtMs + Math.max(cardSlowReleaseMs, Number(row['slow_release_ms']))) {
       database.prepare('UPDATE process SET gone = 1 WHERE id = ?').run(id);
       database.prepare('UPDATE allocation SET used_mib = 0 WHERE process_id = ?').run(id);
+      forgetOldest(database);
     }
   }
+}
+
+function forgetOldest(database: DatabaseSync): void {
+  const newest = database.prepare('SELECT MAX(rowid) AS newest FROM process').get();
+  database.prepare('DELETE FROM process WHERE gone = 1 AND rowid <= ?').run(Number(newest?.['newest'] ?? 0) - keptHistory);
+  database.exec('DELETE FROM allocation WHERE process_id NOT IN (SELECT id FROM process)');
 }

@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { startTicks } from './card-process.ts';
+import { readdirSync, readFileSync } from 'node:fs';
+import { ownPidNamespace, startTicks } from './process-identity.ts';
 
 /** A process as it registered itself on the card, in the terms of its own PID namespace. */
 export interface RegisteredProcess {
@@ -14,7 +14,7 @@ export interface RegisteredProcess {
  * does this for nvidia-smi (open-gpu-kernel-modules, `_gpuConvertPid`), so a container without `PidMode: host` sees no neighbours.
  */
 export function createPidTranslator(): (registered: RegisteredProcess) => number | undefined {
-  const ownNamespace = readlinkSync('/proc/self/ns/pid');
+  const ownNamespace = ownPidNamespace();
   let visible: VisibleProcess[] | undefined;
   return (registered) => {
     if (registered.pidNamespace === ownNamespace) return registered.pid;

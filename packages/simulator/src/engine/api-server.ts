@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { AttachedCard } from '../card/attach-card.ts';
 import { printBanner, printModelConfig, printRoutes, printWrapper } from './api-log.ts';
 import type { EngineArguments } from './arguments.ts';
+import { findConfigError } from './config-errors.ts';
 import { startEngineClient } from './engine-client.ts';
 import type { EngineClient } from './engine-client.ts';
 import { createEngineServer } from './http/server.ts';
@@ -34,6 +35,11 @@ export async function runApiServer(settings: ApiServerSettings): Promise<void> {
   // SIGTERM has its default action while the imports run.
   await sleep(profile.importMs);
   if (profile.crashAtPhase === 'import') process.exit(profile.crashExitCode);
+  const configError = findConfigError(settings);
+  if (configError !== undefined) {
+    for (const line of configError.split('\n')) log.prefixed(line);
+    process.exit(1);
+  }
   if (!(await isPortFree(args))) return failOnPort();
   const maxModelLen = args.maxModelLen ?? profile.maxModelLen;
   const client = startEngineClient({ arguments: args, profile, card, maxModelLen });

@@ -91,6 +91,15 @@ describe('the memory of an engine', () => {
     expect(readCard(host.stateDirectory).gpus.map((gpu) => gpu.usedMiB)).toEqual([0, 2174]);
   });
 
+  it('can be told to outgrow what it held at ready', async () => {
+    using host = withModel({ growthMiBPerRequest: 300, activationMiB: 0 });
+    await using engine = await startEngineProcess({ host, args: pinned });
+    await engine.ready();
+    await complete(engine.url, 1);
+    await complete(engine.url, 1);
+    expect(readCard(host.stateDirectory).gpus[0]?.usedMiB).toBe(2174 + 600);
+  });
+
   it('is not counted on a CPU', async () => {
     using host = createTemporaryHost(oneGpu);
     await using engine = await startEngineProcess({ host, args: pinned, environment: { CUDA_VISIBLE_DEVICES: '' } });

@@ -18,6 +18,8 @@ export interface ModelProfile {
   /** Peak of a prefill of a full batch (`--max-num-batched-tokens`), per GPU; taken in proportion at the first prefill and kept. */
   activationMiB: number;
   graphsMiB: number;
+  /** Taken at every request and kept, per GPU: an engine that outgrows what was measured at ready. */
+  growthMiBPerRequest: number;
   task: ModelTask;
 
   importMs: number;
@@ -45,6 +47,8 @@ export interface ModelProfile {
   crashExitCode: number;
   /** Fault: the load fails with CUDA out of memory although it fits. */
   outOfMemoryAtStart: boolean;
+  /** Fault: the model is neither in the cache nor to be had. */
+  modelMissing: boolean;
   /** Fault: loads for ever; the port stays closed. */
   neverReady: boolean;
   /** Fault: this many requests are answered, later ones get no token; `/health` stays 200. -1 is never. */
@@ -98,6 +102,7 @@ function impliedProfile(name: string): ModelProfile {
     contextMiB: Math.ceil(0.45 * GiB),
     activationMiB: Math.ceil(0.24 * GiB + billions * 25),
     graphsMiB: Math.ceil(0.05 * GiB + billions * 18),
+    growthMiBPerRequest: 0,
     task: impliedTask(name),
     importMs: 300,
     engineImportMs: 300,
@@ -116,6 +121,7 @@ function impliedProfile(name: string): ModelProfile {
     crashAfterReadyMs: 0,
     crashExitCode: 1,
     outOfMemoryAtStart: false,
+    modelMissing: false,
     neverReady: false,
     hangAfterRequests: -1,
   };

@@ -226,6 +226,28 @@ describe('a fault on demand', () => {
     expect(second.output).toContain('OSError: [Errno 98] Address already in use');
   });
 
+  it.each<[string, string[], ModelSettings, string]>([
+    [
+      'too long a context',
+      ['--max-model-len', '9000'],
+      {},
+      'User-specified max_model_len (9000) is greater than the derived max_model_len',
+    ],
+    ['too few GPUs', ['--tensor-parallel-size', '2'], {}, 'World size (2) is larger than the number of available GPUs (1) in this node.'],
+    ['a bad value', ['--gpu-memory-utilization', '1.5'], {}, 'Input should be less than or equal to 1'],
+    [
+      'a model that is not there',
+      [],
+      { modelMissing: true },
+      'huggingface_hub.errors.LocalEntryNotFoundError: Cannot find an appropriate cached',
+    ],
+  ])('is %s, refused with exit code 1', async (_name, flags, settings, text) => {
+    using host = hostWith(settings);
+    await using engine = await startEngineProcess({ host, args: ['small', ...flags] });
+    expect((await engine.exited).code).toBe(1);
+    expect(engine.output).toContain(text);
+  });
+
   it('is an unknown flag', async () => {
     using host = hostWith({});
     await using engine = await startEngineProcess({ host, args: ['small', '--no-such-flag', '1'] });

@@ -34,9 +34,10 @@ export function createMemoryKeeper(context: {
     prefill: async (tokens) => {
       const share = Math.min(1, tokens / args.maxNumBatchedTokens);
       const wantedMiB = Math.ceil(profile.activationMiB * share);
-      if (wantedMiB <= activationMiB) return;
-      await allocateEverywhere({ devices }, wantedMiB - activationMiB);
-      activationMiB = wantedMiB;
+      const grownMiB = Math.max(0, wantedMiB - activationMiB) + profile.growthMiBPerRequest;
+      if (grownMiB === 0) return;
+      await allocateEverywhere({ devices }, grownMiB);
+      activationMiB += grownMiB;
     },
     sleep: async () => {
       if (freedMiB > 0 || sleepableMiB === 0) return;
