@@ -15,3 +15,6 @@ export { createRegistryReader } from './registry/registry-reader.ts';
 export type { RedisRegistryReader } from './registry/registry-reader.ts';
 export { createEdgeSession } from './session/edge-session.ts';
 export type { EdgeSessionOptions, RedisEdgeSession } from './session/edge-session.ts';
+export { createFootprintStore } from './footprints/footprint-store.ts';
+export type { FootprintStoreOptions, MirrorProblem, RedisFootprintStore } from './footprints/footprint-store.ts';
+export { openInstallation } from './footprints/installation.ts';

@@ -1,7 +1,8 @@
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
-import { closeConnection, openConnection } from '../connection/open-connection.ts';
+import { openConnection } from '../connection/open-connection.ts';
 import type { RedisTarget } from '../connection/target.ts';
 import { createKeys } from '../keys.ts';
+import { closeQueue } from './close-queue.ts';
 import { openQueue } from './placement-queue.ts';
 
 /** The placement queue as Bull Board shows it. */
@@ -18,8 +19,7 @@ export function createPlacementBoard(target: RedisTarget): PlacementBoard {
   return {
     adapter: new BullMQAdapter(queue, { readOnlyMode: true }),
     async [Symbol.asyncDispose]() {
-      closeConnection(connection);
-      await queue.close();
+      await closeQueue([queue], [connection]);
     },
   };
 }

@@ -3,9 +3,10 @@ import { QueueEvents } from 'bullmq';
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { within } from '../connection/errors.ts';
-import { closeConnection, openConnection } from '../connection/open-connection.ts';
+import { openConnection } from '../connection/open-connection.ts';
 import type { RedisTarget } from '../connection/target.ts';
 import { createKeys, QUEUE_NAME } from '../keys.ts';
+import { closeQueue } from './close-queue.ts';
 import { JobWaiter } from './job-waiter.ts';
 import { addPlacement, openQueue } from './placement-queue.ts';
 
@@ -74,9 +75,7 @@ export class RedisPlacementClient implements PlacementClient, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#waiter[Symbol.dispose]();
-    closeConnection(this.#queueConnection);
-    closeConnection(this.#eventsConnection);
-    await Promise.allSettled([this.#queue.close(), this.#events.close()]);
+    await closeQueue([this.#queue, this.#events], [this.#queueConnection, this.#eventsConnection]);
   }
 }
 

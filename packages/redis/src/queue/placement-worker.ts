@@ -9,6 +9,7 @@ import type { RedisTarget } from '../connection/target.ts';
 import { createKeys, QUEUE_NAME } from '../keys.ts';
 import type { Keys } from '../keys.ts';
 import { releaseActiveJobs } from '../scripts/release-active-jobs.ts';
+import { atMost, closeQueue } from './close-queue.ts';
 import { addPlacement, addTending, openQueue, placementDedupId } from './placement-queue.ts';
 import { runStep } from './run-step.ts';
 
@@ -47,25 +48,26 @@ export class RedisPlacementWorker implements PlacementWorker, AsyncDisposable {
     const connection = openConnection(this.#options.target, 'worker');
     const lost = new AbortController();
     let settled: Promise<unknown> = Promise.resolve();
-    const worker = new Worker(
-      QUEUE_NAME,
-      (job: Job, token) => {
-        const running = runStep(job, token ?? '', { term, step, onLeadershipLost: (error) => lost.abort(error) });
+    const context = {
+      isOver: () => !term.isCurrent() || lost.signal.aborted,
+      onLeadershipLost: (error: unknown) => lost.abort(error),
+      step: (job: PlacementJob, log: StepLog) => {
+        const running = step(job, log);
         settled = running.catch(() => undefined);
         return running;
       },
-      {
-        connection,
-        prefix: this.#keys.prefix,
-        autorun: false,
-        concurrency: 1,
-        lockDuration: this.#options.lockMs ?? 15_000,
-        stalledInterval: this.#options.stalledMs ?? 5000,
-        maxStalledCount: 1000,
-        runRetryDelay: 1000,
-        drainDelay: 1,
-      },
-    );
+    };
+    const worker = new Worker(QUEUE_NAME, (job: Job, token) => runStep(job, token ?? '', context), {
+      connection,
+      prefix: this.#keys.prefix,
+      autorun: false,
+      concurrency: 1,
+      lockDuration: this.#options.lockMs ?? 15_000,
+      stalledInterval: this.#options.stalledMs ?? 5000,
+      maxStalledCount: 1000,
+      runRetryDelay: 1000,
+      drainDelay: 1,
+    });
     worker.on('error', (error) => this.#options.target.log('placement worker failed', { err: error }));
     // The job may run elsewhere by now: the term decides whether this process may go on.
     worker.on('lockRenewalFailed', (jobIds) => this.#options.target.log('job locks could not be renewed', { jobIds }));
@@ -74,7 +76,7 @@ export class RedisPlacementWorker implements PlacementWorker, AsyncDisposable {
     try {
       await untilAborted(AbortSignal.any([term.signal, lost.signal]));
     } finally {
-      // Nothing more is fetched; then the step under way settles, which may need Redis to note its end.
+      // Nothing more is fetched, and the step under way settles. Noting its end needs Redis, which may be away.
       await worker.pause(true);
       await settled;
       await closeWorker(worker, connection);
@@ -120,8 +122,7 @@ export class RedisPlacementWorker implements PlacementWorker, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    closeConnection(this.#connection);
-    await this.#queue.close();
+    await closeQueue([this.#queue], [this.#connection]);
   }
 }
 
@@ -132,12 +133,9 @@ function untilAborted(signal: AbortSignal): Promise<void> {
 
 /** Gives the worker 2 s to note how its job ended; then its connections are cut, and the job is taken over by whoever leads next. */
 async function closeWorker(worker: Worker, connection: Redis): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, 2000);
-  await Promise.race([worker.close().catch(() => undefined), promise]);
-  clearTimeout(timer);
+  await atMost(2000, worker.close());
   closeConnection(connection);
-  await Promise.race([worker.close(true).catch(() => undefined), new Promise((done) => setTimeout(done, 1000))]);
+  await atMost(500, worker.close(true));
 }
 
 /** Opens the orchestrator's side of the placement queue; no job runs before `run`. */

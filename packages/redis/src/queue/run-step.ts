@@ -1,8 +1,9 @@
 import { jobFailure, placeJobData, placeJobResult } from '@berth/contracts';
 import { isOperationalError } from '@berth/core';
-import type { PlacementJob, StepLog, StepOutcome, Term } from '@berth/core';
+import type { PlacementJob, StepLog, StepOutcome } from '@berth/core';
 import { DelayedError, UnrecoverableError } from 'bullmq';
 import type { Job } from 'bullmq';
+import { atMost } from './close-queue.ts';
 
 /** The most a step delays itself: a delayed job comes back behind younger ones, and a promotion may miss it. */
 const MOST_DELAY_MS = 2000;
@@ -12,7 +13,8 @@ const STALE_RETRIES = 5;
 const DEPENDENCY_DELAY_MS = 1000;
 
 export interface StepContext {
-  readonly term: Term;
+  /** True once the run is over: no step begins any more. */
+  readonly isOver: () => boolean;
   readonly step: (job: PlacementJob, log: StepLog) => Promise<StepOutcome>;
   /** Called when another orchestrator turns out to lead. */
   readonly onLeadershipLost: (error: unknown) => void;
@@ -26,11 +28,14 @@ export interface StepContext {
 export async function runStep(job: Job, token: string, context: StepContext): Promise<unknown> {
   const placement = readJob(job);
   const log: StepLog = async (row) => {
-    // The log is for people; a step does not fail with it.
-    await job.log(row).catch(() => undefined);
+    // The log is for people; a step neither fails with it nor waits long for it.
+    await atMost(
+      1000,
+      job.log(row).catch(() => undefined),
+    );
   };
   for (let tries = 0; ; tries += 1) {
-    if (!context.term.isCurrent()) return delay(job, token, 0);
+    if (context.isOver()) return delay(job, token, 0);
     try {
       const outcome = await context.step(placement, log);
       if (outcome.kind === 'later') return await delay(job, token, Math.min(Math.max(outcome.delayMs, 0), MOST_DELAY_MS));

@@ -140,12 +140,12 @@ export class RedisEdgeSession implements EdgeSession, AsyncDisposable {
     readonly deadlineAtMs: number;
   }): Promise<WaiterTicket> {
     this.#assertOpen();
-    const toMonotonic = performance.now() - Date.now();
+    // Epoch ms of this process: a wall clock that is set meanwhile changes no age.
     const entry: Waiter = {
       model: waiter.model,
       right: waiter.right,
-      arrivedAt: waiter.arrivedAtMs + toMonotonic,
-      deadlineAt: waiter.deadlineAtMs + toMonotonic,
+      arrivedAt: waiter.arrivedAtMs - performance.timeOrigin,
+      deadlineAt: waiter.deadlineAtMs - performance.timeOrigin,
     };
     const answer = this.#pending.wantJoin(entry);
     this.#kick();
@@ -280,7 +280,7 @@ export class RedisEdgeSession implements EdgeSession, AsyncDisposable {
 
   #failed(error: unknown): void {
     if (this.#failingSinceMs === null) {
-      this.#failingSinceMs = Date.now();
+      this.#failingSinceMs = performance.timeOrigin + performance.now();
       if (!this.#closed) this.#options.target.log('edge sync failed', { err: error });
     }
     this.#pending.rejectAll(error);
