@@ -66,6 +66,9 @@ export interface AdminState {
     readonly generation: string;
     readonly state: string;
     readonly inFlight: number;
+    readonly lastUsedAtMs: number | null;
+    readonly phase: string | null;
+    readonly discovery: boolean;
     readonly allocations: readonly { readonly gpuUuid: string; readonly vramMiB: number }[];
   }[];
   readonly [key: string]: unknown;

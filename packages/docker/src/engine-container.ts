@@ -37,7 +37,11 @@ export function describeContainer(spec: EngineSpec, reach: EngineReach, driver: 
       SecurityOpt: ['no-new-privileges'],
       LogConfig: { Type: 'json-file', Config: { 'max-size': '20m', 'max-file': '2' } },
       NetworkMode: reach.network,
-      Mounts: spec.mounts.map(describeMount),
+      // Only `Binds` makes a missing folder on engines before API 1.42, and only `Mounts` refuses one.
+      Binds: spec.mounts
+        .filter((mount) => mount.createSource === true)
+        .map(({ source, target, readOnly }) => `${source}:${target}${readOnly ? ':ro' : ''}`),
+      Mounts: spec.mounts.filter((mount) => mount.createSource !== true).map(describeMount),
       DeviceRequests: requests,
       ...(spec.shmSizeBytes === null ? {} : { ShmSize: spec.shmSizeBytes }),
       ...(reach.loopbackPort === null

@@ -1,5 +1,6 @@
 import type { EngineRuntime, InstallationId, NvidiaSmiRunner } from '@berth/core';
 import type { Catalog } from '@berth/config';
+import { createDockerNvidiaSmi, createDockerRuntime } from '@berth/docker';
 import { createLocalNvidiaSmi, createProcessRuntime } from '@berth/process';
 import type { OrchestratorSettings } from './settings.ts';
 
@@ -26,7 +27,6 @@ export async function openRuntime(options: {
       nvidiaSmi: createLocalNvidiaSmi({ env }),
     };
   }
-  const { createDockerNvidiaSmi, createDockerRuntime } = await import('@berth/docker');
   const socket = settings.dockerSocket === null ? {} : { socketPath: settings.dockerSocket };
   const { network, gpuDriver } = catalog.host.docker;
   return {
@@ -38,7 +38,7 @@ export async function openRuntime(options: {
       reach: settings.reach === 'loopback' ? 'loopback' : 'network',
       gpuDriver,
     }),
-    nvidiaSmi: createDockerNvidiaSmi({ ...socket, installationId, hostId, image: catalog.host.probeImage, gpuDriver }),
+    nvidiaSmi: createDockerNvidiaSmi({ ...socket, installationId, hostId, probeImage: catalog.host.probeImage, gpuDriver }),
   };
 }
 

@@ -6,6 +6,8 @@ export interface EngineMount {
   readonly source: string;
   readonly target: string;
   readonly readOnly: boolean;
+  /** A folder of the host that is made when it is missing: our caches. What the catalog mounts must be there. */
+  readonly createSource?: boolean;
 }
 
 /** What an engine's container or process record carries, so that it can be adopted when everything else is lost. */

@@ -100,8 +100,8 @@ function modelMount(model: ModelSettings, path: string): EngineMount {
 function mountsOf({ catalog, model, vllmCacheVolume }: LaunchOptions): readonly EngineMount[] {
   if (model.engine === 'openai') return model.volumes;
   return [
-    { source: catalog.host.huggingfaceCache, target: CONTAINER_HUGGINGFACE_HOME, readOnly: false },
-    { source: catalog.host.vllmCache ?? vllmCacheVolume, target: CONTAINER_VLLM_CACHE, readOnly: false },
+    { source: catalog.host.huggingfaceCache, target: CONTAINER_HUGGINGFACE_HOME, readOnly: false, createSource: true },
+    { source: catalog.host.vllmCache ?? vllmCacheVolume, target: CONTAINER_VLLM_CACHE, readOnly: false, createSource: true },
     ...(model.source?.kind === 'path' ? [modelMount(model, model.source.path)] : []),
     ...model.volumes,
   ];
