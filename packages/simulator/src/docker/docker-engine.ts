@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,6 +19,8 @@ export interface DockerEngineOptions {
    * default: rules are shared by the whole machine, and another engine's would be rewritten.
    */
   iptables?: boolean;
+  /** Containers outlive a dockerd that ends or is killed, until it is started again. Off by default. */
+  liveRestore?: boolean;
 }
 
 export interface DockerEngine {
@@ -48,13 +50,14 @@ export async function startDockerEngine(options: DockerEngineOptions): Promise<D
 }
 
 async function launch(options: DockerEngineOptions, socketPath: string, pidPath: string): Promise<number> {
-  const { directory, stateDirectory, iptables = false } = options;
+  const { directory, stateDirectory, iptables = false, liveRestore = false } = options;
   if (!options.path.split(delimiter).some((part) => existsSync(join(part, 'dockerd')))) {
     throw new SimulatorError('TOOL_MISSING', 'dockerd is not on the path: install the package docker.io');
   }
   mkdirSync(directory, { recursive: true });
-  // A killed engine leaves its pid file; dockerd would refuse to start if that id is now somebody else's.
-  rmSync(pidPath, { force: true });
+  // A killed engine leaves its pid files. dockerd would refuse to start, or wait for its containerd (which dies with it), if such an id
+  // is somebody else's by now or belongs to a dead process that nobody waits for.
+  for (const path of [pidPath, join(directory, 'exec/containerd/containerd.pid')]) rmSync(path, { force: true });
   const hookDirectory = join(directory, 'bin');
   installHook(hookDirectory, stateDirectory);
   const output = openSync(join(directory, 'dockerd.log'), 'a');
@@ -73,6 +76,7 @@ async function launch(options: DockerEngineOptions, socketPath: string, pidPath:
     ip6tables: 'false',
     'ip-forward': String(iptables),
     'ip-masq': String(iptables),
+    'live-restore': String(liveRestore),
   };
   const args = Object.entries(flags).map(([name, value]) => `--${name}=${value}`);
   const child = spawn('dockerd', args, {
@@ -116,7 +120,16 @@ async function stopEngine(engine: { api: EngineApi; pid: number; directory: stri
   const deadlineMs = Date.now() + 30_000;
   while (isAlive(pid) && Date.now() < deadlineMs) await sleep(50);
   if (isAlive(pid)) throw new SimulatorError('DOCKER_ENGINE_FAILED', `dockerd ${pid} did not end within 30 s of SIGTERM`);
+  unmountBelow(directory);
   if (removeData) rmSync(directory, { recursive: true, force: true });
+}
+
+/** A dockerd that was killed earlier leaves its data directory mounted on itself. */
+function unmountBelow(directory: string): void {
+  const mounts = readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[1] ?? '');
+  for (const mount of mounts.filter((path) => path.startsWith(`${directory}/`)).toReversed()) execFileSync('umount', [mount]);
 }
 
 function readLivingPid(pidPath: string): number | undefined {

@@ -41,7 +41,7 @@ afterAll(async () => {
 });
 
 async function startEngine(): Promise<DockerEngine> {
-  return await startDockerEngine({ directory: join(directory, 'engine'), stateDirectory: host.stateDirectory, path });
+  return await startDockerEngine({ directory: join(directory, 'engine'), stateDirectory: host.stateDirectory, path, liveRestore: true });
 }
 
 interface ContainerRequest {
@@ -141,6 +141,18 @@ describe('a container with simulated GPUs', () => {
 describe('the private Docker engine', () => {
   it('is started once, however often it is asked for', async () => {
     expect((await startEngine()).pid).toBe(engine.pid);
+  });
+
+  it('comes back after it was killed, with its containers still running', async () => {
+    const id = await startReady(uuid(0));
+    const killed = engine.pid;
+    process.kill(killed, 'SIGKILL');
+    await eventually(async () => await expect(engine.api.call('GET', '/_ping')).rejects.toThrow('no answer'));
+    engine = await startEngine();
+    expect(engine.pid).not.toBe(killed);
+    const { State } = await engine.api.read<{ State: { Status: string } }>(`/containers/${id}/json`);
+    expect(State.Status).toBe('running');
+    expect(readCard(host.stateDirectory).gpus[0]?.usedMiB).toBe(5246);
   });
 
   it('does not build an image again that is up to date', async () => {
