@@ -21,6 +21,7 @@ export interface ApiServerSettings {
   card: AttachedCard | null;
   devMode: boolean;
   keepAliveMs: number;
+  allowLongContext: boolean;
 }
 
 const log = createLog('APIServer');

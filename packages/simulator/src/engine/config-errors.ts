@@ -4,7 +4,7 @@ import type { ApiServerSettings } from './api-server.ts';
  * What vLLM refuses while it reads its configuration, before EngineCore exists: the last lines of its output, for exit code 1. Undefined
  * when nothing is wrong. The texts are those of vLLM 0.32.0.
  */
-export function findConfigError({ arguments: args, profile, card }: ApiServerSettings): string | undefined {
+export function findConfigError({ arguments: args, profile, card, allowLongContext }: ApiServerSettings): string | undefined {
   if (profile.modelMissing) {
     return (
       'huggingface_hub.errors.LocalEntryNotFoundError: Cannot find an appropriate cached snapshot folder for the specified revision on the ' +
@@ -19,7 +19,7 @@ export function findConfigError({ arguments: args, profile, card }: ApiServerSet
       `gpu_memory_utilization\n  Input should be ${rule} [input_value=${utilization}, input_type=float]`,
     );
   }
-  if (args.maxModelLen !== undefined && args.maxModelLen > profile.maxModelLen) {
+  if (!allowLongContext && args.maxModelLen !== undefined && args.maxModelLen > profile.maxModelLen) {
     return validationError(
       'ModelConfig',
       `  Value error, User-specified max_model_len (${args.maxModelLen}) is greater than the derived max_model_len ` +

@@ -23,6 +23,7 @@ if (parsed.kind === 'version') {
     arguments: args,
     profile: resolveProfile(names, models, process.env),
     card: card === undefined || gpus.length === 0 ? null : { ...card, gpus },
+    allowLongContext: process.env['VLLM_ALLOW_LONG_MAX_MODEL_LEN'] === '1',
     devMode: process.env['VLLM_SERVER_DEV_MODE'] === '1',
     keepAliveMs: Number(process.env['VLLM_HTTP_TIMEOUT_KEEP_ALIVE'] ?? '5') * 1000,
   });
