@@ -48,7 +48,7 @@ describe('a request for a model that is not ready', () => {
 
   test('is told at its deadline that the model is loading and when to come back, and leaves a wish', async () => {
     await using edge = await TestEdge.start();
-    edge.host.statuses.set(asId<ModelName>('tiny'), status({ stage: 'starting', etaMs: null }));
+    edge.host.statuses.set(asId<ModelName>('tiny'), placementStatus({ stage: 'starting', etaMs: null }));
     const answer = await edge.post('/v1/chat/completions', { model: 'tiny' }, { prefer: 'wait=1' });
     expect(answer.status).toBe(503);
     expect(answer.headers.get('retry-after')).toBe('30');
@@ -61,7 +61,7 @@ describe('a request for a model that is not ready', () => {
 
   test('is told at once when the learned time left outlasts its wait', async () => {
     await using edge = await TestEdge.start();
-    edge.host.statuses.set(asId<ModelName>('tiny'), status({ stage: 'starting', etaMs: 500_000 }));
+    edge.host.statuses.set(asId<ModelName>('tiny'), placementStatus({ stage: 'starting', etaMs: 500_000 }));
     const answer = await edge.post('/v1/chat/completions', { model: 'tiny' }, { prefer: 'wait=60' });
     expect(answer.status).toBe(503);
     expect(answer.headers.get('retry-after')).toBe('120');
@@ -70,7 +70,7 @@ describe('a request for a model that is not ready', () => {
 
   test('is told that there is no capacity when nothing of its model loads, and keeps its age when it comes back', async () => {
     await using edge = await TestEdge.start();
-    edge.host.statuses.set(asId<ModelName>('tiny'), status({ stage: 'draining', etaMs: null }));
+    edge.host.statuses.set(asId<ModelName>('tiny'), placementStatus({ stage: 'draining', etaMs: null }));
     for (let round = 0; round < 2; round += 1) {
       const answer = await edge.post('/v1/chat/completions', { model: 'tiny' }, { prefer: 'wait=1' });
       expect(answer.status).toBe(503);
@@ -114,7 +114,7 @@ describe('a stream for a model that is not ready', () => {
   test('stays silent at first, then gets comments, then the stream of the engine', async () => {
     await using edge = await TestEdge.start();
     await using engine = await FakeEngine.start(chatHandler('tiny'));
-    edge.host.statuses.set(asId<ModelName>('tiny'), status({ stage: 'starting', etaMs: 2000 }));
+    edge.host.statuses.set(asId<ModelName>('tiny'), placementStatus({ stage: 'starting', etaMs: 2000 }));
     const beganAtMs = performance.now();
     const answer = await edge.post('/v1/chat/completions', { model: 'tiny', stream: true });
     expect(performance.now() - beganAtMs).toBeGreaterThan(95);
@@ -169,6 +169,6 @@ describe('a stream for a model that is not ready', () => {
   });
 });
 
-function status(fields: Pick<PlacementStatus, 'stage' | 'etaMs'>): PlacementStatus {
+function placementStatus(fields: Pick<PlacementStatus, 'stage' | 'etaMs'>): PlacementStatus {
   return { model: asId<ModelName>('tiny'), reasons: [], updatedAtMs: Date.now(), detail: null, progress: null, ...fields };
 }

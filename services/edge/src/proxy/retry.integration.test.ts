@@ -92,7 +92,10 @@ test('a kept-alive socket that the engine closed at the same moment costs nobody
   await using engine = await FakeEngine.start((request, response, body) => {
     // Every socket serves one request; the second on it meets a reset, as if the close had been on its way.
     const { socket } = request;
-    if (used.has(socket)) return void socket.resetAndDestroy();
+    if (used.has(socket)) {
+      socket.resetAndDestroy();
+      return;
+    }
     used.add(socket);
     answered += 1;
     answer(request, response, body);

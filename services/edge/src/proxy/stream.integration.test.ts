@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { chunkFrame, FakeEngine } from '../testing/fake-engine.ts';
+import type { EngineHandler } from '../testing/fake-engine.ts';
 import { TestEdge } from '../testing/test-edge.ts';
 import { waitUntil } from '../testing/wait-until.ts';
 
@@ -88,11 +89,10 @@ describe('a stream', () => {
 
   test('asked for by alias tells the alias in every frame, and nothing else changes', async () => {
     await using edge = await TestEdge.start();
-    const frames = (name: string): string => `${chunkFrame(name, '"model":"tiny"')}${chunkFrame(name, 'b')}data: [DONE]\n\n`;
-    await using engine = await FakeEngine.start((_, response) => response.writeHead(200, EVENT_STREAM).end(frames('tiny')));
+    await using engine = await FakeEngine.start((_, response) => response.writeHead(200, EVENT_STREAM).end(streamOf('tiny')));
     edge.host.serve('tiny', engine.url, ['tiny', 'gpt-4o-mini']);
     const answer = await edge.post('/v1/chat/completions', { model: 'gpt-4o-mini', stream: true });
-    expect(await answer.text()).toBe(frames('gpt-4o-mini'));
+    expect(await answer.text()).toBe(streamOf('gpt-4o-mini'));
     expect(engine.seen[0]?.body.toString()).toContain('"model":"gpt-4o-mini"');
   });
 
@@ -132,7 +132,10 @@ describe('a stream', () => {
           stalled(() => written).then((atStall) => {
             expect(atStall).toBeLessThan(total / 2);
             let bytes = 0;
-            response.on('data', (data: Buffer) => (bytes += data.length)).on('end', () => resolve(bytes));
+            response
+              .on('data', (data: Buffer) => (bytes += data.length))
+              .on('end', () => resolve(bytes))
+              .resume();
           }, reject);
         },
       );
@@ -144,11 +147,8 @@ describe('a stream', () => {
 
 test('an answer asked for by alias tells the alias, and only from vLLM', async () => {
   await using edge = await TestEdge.start();
-  const handler =
-    (name: string) => (_: unknown, response: { writeHead: (status: number, headers: object) => { end: (body: string) => void } }) =>
-      response.writeHead(200, { 'content-type': 'application/json' }).end(`{"model":"${name}","content":"a"}`);
-  await using engine = await FakeEngine.start(handler('tiny'));
-  await using plain = await FakeEngine.start(handler('plain'));
+  await using engine = await FakeEngine.start(naming('tiny'));
+  await using plain = await FakeEngine.start(naming('plain'));
   edge.host.serve('tiny', engine.url, ['tiny', 'org/alias']);
   edge.host.serve('plain', plain.url, ['plain', 'plain-alias']);
   expect(await (await edge.post('/v1/completions', { model: 'org/alias' })).text()).toBe('{"model":"org/alias","content":"a"}');
@@ -164,6 +164,15 @@ test('an engine that says nothing for too long makes a 504', async () => {
   expect(await answer.json()).toMatchObject({ error: { code: 'ENGINE_UNRESPONSIVE' } });
   await engine.seen[0]?.aborted;
 });
+
+/** A stream of two frames whose text looks like a member that is renamed. */
+function streamOf(name: string): string {
+  return `${chunkFrame(name, '"model":"tiny"')}${chunkFrame(name, 'b')}data: [DONE]\n\n`;
+}
+
+function naming(name: string): EngineHandler {
+  return (_, response) => response.writeHead(200, { 'content-type': 'application/json' }).end(`{"model":"${name}","content":"a"}`);
+}
 
 /** The value once it has not changed for a quarter of a second. */
 async function stalled(read: () => number): Promise<number> {

@@ -1,0 +1,137 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { FakeEngine } from '../testing/fake-engine.ts';
+import type { EngineHandler } from '../testing/fake-engine.ts';
+import { TestEdge } from '../testing/test-edge.ts';
+import { waitUntil } from '../testing/wait-until.ts';
+
+const MIB = 1024 * 1024;
+const ok: EngineHandler = (_, response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+
+const smallLimits = `
+host: { runtime: process }
+bodies: { limit: 2MiB, waiting: 2MiB, retryLimit: 256KiB }
+models: { tiny: { source: org/tiny } }
+`;
+
+describe('a large body', () => {
+  test.each([
+    ['with its model in front', (filler: string) => `{"model":"tiny","image":"${filler}"}`],
+    ['with its model at the end', (filler: string) => `{"image":"${filler}","model":"tiny"}`],
+  ])('%s reaches the engine byte for byte', async (_, body) => {
+    await using edge = await TestEdge.start();
+    await using engine = await FakeEngine.start(ok);
+    edge.host.serve('tiny', engine.url);
+    const sent = body('x'.repeat(8 * MIB));
+    const answer = await fetch(`${edge.url}/v1/chat/completions`, { method: 'POST', body: sent });
+    expect(answer.status).toBe(200);
+    expect(engine.seen[0]?.body.equals(Buffer.from(sent))).toBe(true);
+    expect(engine.seen[0]?.headers['content-length']).toBe(String(sent.length));
+  });
+
+  test('flows to the engine while it is still coming', async () => {
+    await using edge = await TestEdge.start();
+    await using engine = await FakeEngine.start(ok);
+    edge.host.serve('tiny', engine.url);
+    const call = request(`${edge.url}/v1/chat/completions`, { method: 'POST' });
+    call.write(`{"model":"tiny","image":"${'x'.repeat(3 * MIB)}`);
+    await waitUntil('connected to the engine', () => engine.connections === 1);
+    call.end('"}');
+    const [response] = await once(call, 'response');
+    response.resume();
+    await once(response, 'end');
+    expect(engine.seen[0]?.headers['transfer-encoding']).toBe('chunked');
+    expect(engine.seen[0]?.body.length).toBe(3 * MIB + '{"model":"tiny","image":""}'.length);
+  });
+
+  test('is tried again only while none of it was sent', async () => {
+    await using edge = await TestEdge.start({ retryPausesMs: [50, 50] });
+    await using engine = await FakeEngine.start(ok);
+    edge.host.serve('tiny', await closedUrl());
+    const asking = fetch(`${edge.url}/v1/chat/completions`, { method: 'POST', body: `{"model":"tiny","image":"${'x'.repeat(3 * MIB)}"}` });
+    await waitUntil('suspected', () => edge.host.suspected.length > 0);
+    edge.host.serve('tiny', engine.url);
+    expect((await asking).status).toBe(200);
+
+    await using broken = await FakeEngine.start((incoming) => incoming.socket.resetAndDestroy());
+    edge.host.serve('tiny', broken.url);
+    const refused = await fetch(`${edge.url}/v1/chat/completions`, {
+      method: 'POST',
+      body: `{"model":"tiny","image":"${'x'.repeat(3 * MIB)}"}`,
+    });
+    expect(refused.status).toBe(502);
+    expect(broken.seen).toHaveLength(1);
+  });
+
+  test('whose client waits for 100 Continue is asked for it', async () => {
+    await using edge = await TestEdge.start();
+    await using engine = await FakeEngine.start(ok);
+    edge.host.serve('tiny', engine.url);
+    const call = request(`${edge.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { expect: '100-continue', 'content-length': '16' },
+    });
+    call.flushHeaders();
+    await once(call, 'continue');
+    call.end('{"model":"tiny"}');
+    const [response] = await once(call, 'response');
+    expect(response.statusCode).toBe(200);
+    response.resume();
+    expect(engine.seen[0]?.headers.expect).toBeUndefined();
+  });
+});
+
+describe('a body over the limit', () => {
+  test('is refused by its declared length', async () => {
+    await using edge = await TestEdge.start({ yaml: smallLimits });
+    const answer = await fetch(`${edge.url}/v1/chat/completions`, {
+      method: 'POST',
+      body: `{"model":"tiny","a":"${'x'.repeat(3 * MIB)}"}`,
+    });
+    expect(answer.status).toBe(413);
+    expect(await answer.json()).toMatchObject({ error: { code: 'REQUEST_TOO_LARGE' } });
+  });
+
+  test('is refused when it turns out longer, and the engine gets no whole request', async () => {
+    await using edge = await TestEdge.start({ yaml: smallLimits });
+    await using engine = await FakeEngine.start(ok);
+    edge.host.serve('tiny', engine.url);
+    const call = request(`${edge.url}/v1/chat/completions`, { method: 'POST' });
+    call.on('error', () => undefined);
+    call.write(`{"model":"tiny","a":"${'x'.repeat(3 * MIB)}`);
+    const [response] = await once(call, 'response');
+    expect(response.statusCode).toBe(413);
+    response.resume();
+    call.destroy();
+    expect(engine.seen).toHaveLength(0);
+  });
+});
+
+test('bodies that wait share a budget, and those over it get 429', async () => {
+  await using edge = await TestEdge.start({ yaml: smallLimits });
+  await using engine = await FakeEngine.start(ok);
+  const body = `{"image":"${'x'.repeat(1400 * 1024)}","model":"tiny"}`;
+  const first = fetch(`${edge.url}/v1/chat/completions`, { method: 'POST', body });
+  await waitUntil('first waits', () => edge.host.waiters === 1);
+  const second = await fetch(`${edge.url}/v1/chat/completions`, { method: 'POST', body });
+  expect(second.status).toBe(429);
+  edge.host.serve('tiny', engine.url);
+  expect((await first).status).toBe(200);
+  edge.host.stop('tiny');
+  const third = fetch(`${edge.url}/v1/chat/completions`, { method: 'POST', body });
+  await waitUntil('third waits', () => edge.host.waiters === 1);
+  edge.host.serve('tiny', engine.url);
+  expect((await third).status).toBe(200);
+});
+
+async function closedUrl(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return `http://127.0.0.1:${port}`;
+}
