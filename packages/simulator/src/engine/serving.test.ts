@@ -38,12 +38,6 @@ async function gauge(name: string): Promise<number> {
   return Number(new RegExp(`^vllm:${name}\\{[^}]*\\} (.*)$`, 'm').exec(text)?.[1]);
 }
 
-async function startModel(model: string): Promise<EngineProcess> {
-  const other = await startEngineProcess({ host, args: [model, '--gpu-memory-utilization', '0.4'] });
-  await other.ready();
-  return other;
-}
-
 /** An endless stream and its end by the client. */
 async function openEndless(): Promise<{ close: () => void }> {
   const abort = new AbortController();
@@ -234,47 +228,6 @@ describe('a serving engine', () => {
     expect(text).toMatch(/^http_requests_total\{handler="\/v1\/chat\/completions",method="POST",status="2xx"\} [1-9]/m);
     expect(text).not.toContain('handler="/health"');
     expect(text).toContain('kv_cache_memory_bytes="1073741824"');
-  });
-});
-
-describe('an engine of another task', () => {
-  it('has only the routes of that task', async () => {
-    await using pooling = await startEngineProcess({ host, args: ['org/small', '--runner', 'pooling', '--gpu-memory-utilization', '0.4'] });
-    await pooling.ready();
-    expect(pooling.output).toContain("Supported tasks: ['token_embed', 'embed']");
-    const send = async (path: string, body: object) =>
-      await fetch(pooling.url + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
-    expect((await send('/v1/chat/completions', { messages })).status).toBe(404);
-    expect(await (await send('/v1/embeddings', { input: ['a', 'b'], dimensions: 4 })).json()).toMatchObject({
-      object: 'list',
-      data: [{ index: 0, object: 'embedding' }, { index: 1 }],
-      usage: { prompt_tokens: 2, total_tokens: 2 },
-    });
-    expect(await (await send('/v1/rerank', { query: 'q', documents: ['long document', 'x'], top_n: 1 })).json()).toMatchObject({
-      results: [{ index: 1 }],
-    });
-  });
-});
-
-describe('a model of another kind', () => {
-  it('reranks and scores when its name says so', async () => {
-    await using reranker = await startModel('org/reranker');
-    expect(reranker.output).toContain("Supported tasks: ['score']");
-    const init = { method: 'POST', headers: { 'content-type': 'application/json' } };
-    const scored = await fetch(`${reranker.url}/score`, { ...init, body: JSON.stringify({ text_1: 'q', text_2: ['a', 'b'] }) });
-    expect(await scored.json()).toMatchObject({ object: 'list', data: [{ index: 0, object: 'score' }, { index: 1 }] });
-    expect((await fetch(`${reranker.url}/v1/embeddings`, { ...init, body: '{"input":"x"}' })).status).toBe(404);
-  });
-
-  it('transcribes multipart audio', async () => {
-    await using whisper = await startModel('org/whisper');
-    const form = new FormData();
-    form.set('model', 'org/whisper');
-    form.set('file', new Blob([new Uint8Array(64)]), 'silence.wav');
-    const answer = await fetch(`${whisper.url}/v1/audio/transcriptions`, { method: 'POST', body: form });
-    expect(await answer.json()).toMatchObject({ text: expect.stringContaining('simulated') as string });
-    form.set('model', 'nope');
-    expect((await fetch(`${whisper.url}/v1/audio/transcriptions`, { method: 'POST', body: form })).status).toBe(404);
   });
 });
 
