@@ -26,7 +26,6 @@ export async function startRegistry(): Promise<TestRegistry> {
       rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
     }),
   );
-  const describe = (mediaType: string, blob: Buffer) => ({ mediaType, size: blob.length, digest: digestOf(blob) });
   const manifest = Buffer.from(
     JSON.stringify({
       schemaVersion: 2,
@@ -43,6 +42,7 @@ export async function startRegistry(): Promise<TestRegistry> {
     if (path === '/v2/') response.end('{}');
     else if (/^\/v2\/test\/image\/manifests\/(1|sha256:.*)$/.test(path)) {
       response.setHeader('content-type', 'application/vnd.docker.distribution.manifest.v2+json');
+      response.setHeader('content-length', manifest.length);
       response.setHeader('docker-content-digest', digestOf(manifest));
       response.end(request.method === 'HEAD' ? undefined : manifest);
     } else if (blob !== undefined) {
@@ -66,6 +66,10 @@ export async function startRegistry(): Promise<TestRegistry> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+function describe(mediaType: string, blob: Buffer) {
+  return { mediaType, size: blob.length, digest: digestOf(blob) };
 }
 
 function digestOf(bytes: Buffer): string {

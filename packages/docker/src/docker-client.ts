@@ -108,5 +108,6 @@ export function toOperationalError(what: string, socketPath: string, error: unkn
 function answerOf(error: Error): string {
   const json: unknown = 'json' in error ? error.json : null;
   if (typeof json === 'object' && json !== null && 'message' in json && typeof json.message === 'string') return json.message;
-  return error.message.trim();
+  // Of a call that answers with a stream dockerode keeps the text alone, behind its own.
+  return error.message.replace(/^\(HTTP code \d+\) .*? - /, '').trim();
 }

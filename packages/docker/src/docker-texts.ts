@@ -15,3 +15,11 @@ const OBSTACLES: readonly (readonly [StartObstacle, RegExp])[] = [
 export function readStartObstacle(answer: string): StartObstacle | null {
   return OBSTACLES.find(([, pattern]) => pattern.test(answer))?.[0] ?? null;
 }
+
+/**
+ * Whether a registry's answer will be the same next time: no such name, tag or platform, or no right to it. Docker has begun to answer with
+ * 200 by then, so there is no status. Recorded from Docker 20.10.24; "no matching manifest" from moby `distribution/pull_v2.go`.
+ */
+export function isFinalRegistryAnswer(answer: string): boolean {
+  return /manifest unknown|not found|pull access denied|unauthorized|denied:|no matching manifest|invalid reference format/i.test(answer);
+}

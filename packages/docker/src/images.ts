@@ -2,6 +2,7 @@ import type { EngineRuntime } from '@berth/core';
 import { OperationalError } from '@berth/core';
 import type { DockerClient } from './docker-client.ts';
 import { orNull, refusal, toOperationalError } from './docker-client.ts';
+import { isFinalRegistryAnswer } from './docker-texts.ts';
 import type { PullEvent } from './pull-progress.ts';
 import { PullMeter } from './pull-progress.ts';
 import { readLines } from './read-lines.ts';
@@ -31,18 +32,18 @@ export async function pullImage(
     for await (const line of readLines(stream)) {
       signal.throwIfAborted();
       const event = parseEvent(line);
-      if (event?.error !== undefined) throw pullFailed(image, event.error, true);
+      if (event?.error !== undefined) throw pullFailed(image, event.error);
       if (event !== null) onProgress(meter.add(event));
     }
   } catch (error) {
     signal.throwIfAborted();
     const failure = toOperationalError(`pull ${image}`, socketPath, error);
     const refused = refusal(failure);
-    throw refused === null ? failure : pullFailed(image, refused.answer, refused.status >= 500);
+    throw refused === null ? failure : pullFailed(image, refused.answer);
   }
   signal.throwIfAborted();
   const id = await findImageId(client, image);
-  if (id === null) throw pullFailed(image, 'the pull ended and the image is still not there', true);
+  if (id === null) throw pullFailed(image, 'the pull ended and the image is still not there');
   return id;
 }
 
@@ -54,11 +55,11 @@ function parseEvent(line: string): PullEvent | null {
   }
 }
 
-function pullFailed(image: string, answer: string, retryable: boolean): OperationalError {
+function pullFailed(image: string, answer: string): OperationalError {
   return new OperationalError({
     code: 'IMAGE_MISSING',
     message: `The image ${image} could not be pulled: ${answer}. Check the name and tag, \`docker login\` for a private registry, and the network; or load it with \`docker load\`.`,
-    retryable,
+    retryable: !isFinalRegistryAnswer(answer),
     details: { image, answer },
   });
 }

@@ -24,7 +24,3 @@ export function parseIpv4(text: string): number | null {
 export function formatIpv4(address: number): string {
   return [24, 16, 8, 0].map((shift) => Math.floor(address / 2 ** shift) % 256).join('.');
 }
-
-export function contains(block: Ipv4Block, address: number): boolean {
-  return address >= block.first && address < block.first + block.size;
-}

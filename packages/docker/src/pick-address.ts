@@ -1,5 +1,5 @@
 import type { Ipv4Block } from './ipv4.ts';
-import { contains, formatIpv4, parseIpv4, parseIpv4Block } from './ipv4.ts';
+import { formatIpv4, parseIpv4, parseIpv4Block } from './ipv4.ts';
 
 /** What decides which addresses of a network Berth may give to engines. */
 export interface AddressPlan {
@@ -18,19 +18,28 @@ export interface AddressPlan {
 export function pickAddress(plan: AddressPlan, taken: ReadonlySet<string>, atMs: number): string | null {
   const subnet = plan.subnet === null ? null : parseIpv4Block(plan.subnet);
   if (subnet === null) return null;
-  const ipRange = plan.ipRange === null ? null : parseIpv4Block(plan.ipRange);
+  const reserved = (plan.ipRange === null ? null : parseIpv4Block(plan.ipRange)) ?? { first: subnet.first, size: 1 };
   const gateway = plan.gateway === null ? null : parseIpv4(plan.gateway);
-  const free = (address: number): boolean =>
-    address !== gateway && !(ipRange !== null && contains(ipRange, address)) && !taken.has(formatIpv4(address));
-  const address = searchFrom(Math.floor(atMs / 1000), subnet, free);
-  return address === null ? null : formatIpv4(address);
-}
-
-function searchFrom(offset: number, subnet: Ipv4Block, isFree: (address: number) => boolean): number | null {
-  const usable = subnet.size - 2;
-  for (let step = 0; step < usable; step += 1) {
-    const address = subnet.first + 1 + ((offset + step) % usable);
-    if (isFree(address)) return address;
+  const offset = Math.floor(atMs / 1000);
+  const count = countUsable(subnet, reserved);
+  for (let step = 0; step < count; step += 1) {
+    const address = usableAt((offset + step) % count, subnet, reserved);
+    if (address !== gateway && !taken.has(formatIpv4(address))) return formatIpv4(address);
   }
   return null;
+}
+
+/** Addresses in front of the reserved block, without the network's first. */
+function countBefore(subnet: Ipv4Block, reserved: Ipv4Block): number {
+  return Math.max(0, reserved.first - subnet.first - 1);
+}
+
+function countUsable(subnet: Ipv4Block, reserved: Ipv4Block): number {
+  const behind = subnet.first + subnet.size - 1 - (reserved.first + reserved.size);
+  return countBefore(subnet, reserved) + Math.max(0, behind);
+}
+
+function usableAt(index: number, subnet: Ipv4Block, reserved: Ipv4Block): number {
+  const before = countBefore(subnet, reserved);
+  return index < before ? subnet.first + 1 + index : reserved.first + reserved.size + (index - before);
 }
