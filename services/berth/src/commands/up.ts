@@ -9,7 +9,7 @@ import { requireFreePort } from '../free-port.ts';
 import { ensureRedisProgram } from '../install/redis-program.ts';
 import { startPrivateRedis } from '../redis-server/private-redis.ts';
 import { aborted, listenForStop } from '../stop-requests.ts';
-import { formatLogLine } from '../terminal/format-log-line.ts';
+import { createLogFormatter } from '../terminal/format-log-line.ts';
 import { announce } from '../up/announce.ts';
 import { chooseMode } from '../up/choose-mode.ts';
 import type { Mode } from '../up/choose-mode.ts';
@@ -63,7 +63,8 @@ export async function up({ args, env, cwd, print, complain }: CommandContext): P
   using logs = new DisposableStack();
   const start = (name: 'orchestrator' | 'edge'): SupervisedService => {
     const logFile = join(settings.stateDirectory, 'logs', `${name}.log`);
-    logs.use(followFile(logFile, (line) => printLogLine(name, line, print)));
+    const format = createLogFormatter(name);
+    logs.use(followFile(logFile, (line) => printUnlessNull(format(line), print)));
     return superviseService(serviceOf(name, { logFile, env: childEnv, record, say }));
   };
   const services = [start('orchestrator'), start('edge')] as const;
@@ -121,8 +122,7 @@ function serviceOf(
   };
 }
 
-function printLogLine(name: string, line: string, print: (line: string) => void): void {
-  const text = formatLogLine(name, line);
+function printUnlessNull(text: string | null, print: (line: string) => void): void {
   if (text !== null) print(text);
 }
 

@@ -13,20 +13,34 @@ const hidden = new Set([
   'requestId',
   'placementId',
   'jobId',
+  'containerName',
 ]);
+const longestValue = 160;
+
+/** Turns a line of a service's log into what a person reads; `null`: not worth a line on the terminal. */
+export type LogFormatter = (line: string) => string | null;
 
 /**
- * A line of a service's log as a person reads it: time, service, what happened, its fields. `null`: not worth a line on the terminal (below info, or
- * a single request). A line that is not JSON is shown as it is, since that is how a crash looks.
+ * Time, service, what happened, its fields. Left out: lines below info, single requests that went well, and a plan that only repeats what was said about
+ * its model before (a step that waits plans several times a second). A line that is not JSON is shown as it is, since that is how a crash looks.
  */
-export function formatLogLine(service: string, line: string): string | null {
-  const record = parseRecord(line);
-  if (record === null) return line.trim() === '' ? null : `         ${service}  ${line}`;
-  const level = typeof record['level'] === 'number' ? record['level'] : 30;
-  if (level < 30 || (level === 30 && 'requestId' in record)) return null;
-  const time = typeof record['time'] === 'number' ? new Date(record['time']).toTimeString().slice(0, 8) : '        ';
-  const fields = Object.entries(record).flatMap(([key, value]) => (hidden.has(key) ? [] : [`${key}=${formatValue(value)}`]));
-  return `${time} ${service}  ${levelNames[level] ?? ''}${formatMessage(record['msg'])}${fields.length === 0 ? '' : `  ${fields.join(' ')}`}`;
+export function createLogFormatter(service: string): LogFormatter {
+  const lastPlans = new Map<unknown, string>();
+  return (line) => {
+    const record = parseRecord(line);
+    if (record === null) return line.trim() === '' ? null : `         ${service}  ${line}`;
+    const level = typeof record['level'] === 'number' ? record['level'] : 30;
+    if (level < 30 || (level === 30 && 'requestId' in record)) return null;
+    if ('plan' in record) {
+      const plan = formatValue(record['plan']);
+      if (lastPlans.get(record['model']) === plan) return null;
+      lastPlans.set(record['model'], plan);
+    }
+    const time = typeof record['time'] === 'number' ? new Date(record['time']).toTimeString().slice(0, 8) : '        ';
+    const fields = Object.entries(record).flatMap(([key, value]) => (hidden.has(key) ? [] : [`${key}=${formatValue(value)}`]));
+    const event = typeof record['msg'] === 'string' ? record['msg'] : '';
+    return `${time} ${service}  ${levelNames[level] ?? ''}${event}${fields.length === 0 ? '' : `  ${fields.join(' ')}`}`;
+  };
 }
 
 function parseRecord(line: string): Record<string, unknown> | null {
@@ -38,13 +52,18 @@ function parseRecord(line: string): Record<string, unknown> | null {
   }
 }
 
+/** A plan by its kind and the codes of its reasons, an error by its message; the rest as it is, but not endlessly. */
 function formatValue(value: unknown): string {
   if (typeof value === 'string') return value.includes(' ') ? JSON.stringify(value) : value;
   if (typeof value !== 'object' || value === null) return String(value);
   if ('message' in value && typeof value.message === 'string') return JSON.stringify(value.message);
-  return JSON.stringify(value);
+  if ('kind' in value && 'reasons' in value && Array.isArray(value.reasons)) {
+    return `${String(value.kind)}(${[...new Set(value.reasons.map(codeOf))].join(', ')})`;
+  }
+  const text = JSON.stringify(value);
+  return text.length > longestValue ? `${text.slice(0, longestValue)}…` : text;
 }
 
-function formatMessage(message: unknown): string {
-  return typeof message === 'string' ? message : '';
+function codeOf(reason: unknown): string {
+  return typeof reason === 'object' && reason !== null && 'code' in reason ? String(reason.code) : '';
 }
