@@ -1,9 +1,9 @@
 import { allocatedOn, type GpuAllocation } from '../memory/allocation.ts';
-import { buildLedger } from '../memory/ledger.ts';
 import type { GpuUuid } from '../ids.ts';
 import { discoveryRemainderMiB, stayingPinnedMiB } from './discovery.ts';
 import { gpuSets } from './gpu-sets.ts';
 import type { GpuSnapshot, Requirement, Snapshot } from './snapshot.ts';
+import { ledgerOf } from './ledger-of.ts';
 
 export type GpuRequirement = Extract<Requirement, { kind: 'gpu' }>;
 
@@ -27,7 +27,7 @@ export type Reach = 'within' | 'over-budget' | 'beside-pinned' | 'beside-foreign
 
 /** Every set of GPUs of one product and the right number. */
 export function candidatesFor(requirement: GpuRequirement, snapshot: Snapshot): readonly Candidate[] {
-  const ledgers = buildLedger(snapshot);
+  const ledgers = ledgerOf(snapshot);
   const room = (gpu: GpuSnapshot): number => ledgers.get(gpu.uuid)?.availableMiB ?? Number.NEGATIVE_INFINITY;
   return gpuSets(snapshot.gpus, requirement.gpuCount, room).map((gpus) => candidateOn(gpus, requirement, snapshot));
 }

@@ -111,6 +111,15 @@ describe('a placement that holds a claim', () => {
     });
   });
 
+  test('3. a discovery takes in an endpoint that was not there before', () => {
+    const victim = view(draining('b', { on: { 0: 50 }, ...mine }));
+    const adopted = view(ready('adopted', { on: { 0: 0 } }));
+    const given = { claims: [claim('a', { 0: 100 }, [victim.endpoint], { discovery: true })], placements: [wants('a', unknown())] };
+    expect(stepOf([victim], { ...given, endpoints: [victim, adopted] })).toMatchObject({
+      actions: [{ kind: 'withdraw-claim' }, { kind: 'write-claim', claim: { victims: ['1000b', '1000adopted'] } }, {}, {}],
+    });
+  });
+
   test('4. a discovery claims less when foreign memory grew', () => {
     const victim = view(draining('b', { on: { 0: 50 }, ...mine }));
     const claims = [claim('a', { 0: 100 }, [victim.endpoint], { discovery: true })];

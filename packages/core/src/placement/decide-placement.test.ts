@@ -135,6 +135,11 @@ describe('a model that fits on no GPU, whatever is stopped', () => {
     expect(decided).toHaveProperty('message', expect.stringContaining('kept'));
   });
 
+  test('waits, and is not refused, when a pinned model is being stopped by an operator', () => {
+    const leaving = view(draining('kept', { on: { 0: 30 }, reason: 'operator' }), { pinned: true });
+    expect(planOf('a', { endpoints: [leaving], placements: [wants('a', needs(80))] })).toMatchObject({ kind: 'wait' });
+  });
+
   test('is refused for now when foreign memory is in the way', () => {
     const decided = planOf('a', { gpus: [gpu(0, { foreignMiB: 30 })], placements: [wants('a', needs(80))] });
     expect(decided).toMatchObject({ kind: 'refuse', code: 'NO_CAPACITY_NOW', retryAfterMs: 30_000, reasons: [{ code: 'foreign-memory' }] });
@@ -203,6 +208,17 @@ describe('a known footprint that fits', () => {
       reasons: [{ code: 'waiting-for-start-slot' }, { code: 'fits' }],
     });
     expect(codes(planOf('young', { endpoints, placements }))).toEqual(['may-not-displace', 'does-not-fit']);
+  });
+
+  test('waits while an older one takes the start slot in its next step', () => {
+    const placements = [wants('old', needs(60), { arrivedAtMs: 1 }), wants('young', needs(30), { arrivedAtMs: 2 })];
+    expect(codes(planOf('young', { placements }))).toEqual(['waiting-for-start-slot', 'fits']);
+  });
+
+  test('waits for an older one that is to start on several GPUs at once', () => {
+    const endpoints = [view(starting('b', { on: { 0: 20 } }))];
+    const placements = [wants('wide', needs(60, { gpuCount: 2 }), { arrivedAtMs: 1 }), wants('young', needs(30), { arrivedAtMs: 2 })];
+    expect(codes(planOf('young', { gpus: [gpu(0), gpu(1)], endpoints, placements }))).toEqual(['waiting-for-start-slot', 'fits']);
   });
 
   test('does not start on a GPU that is over its budget', () => {
@@ -328,6 +344,38 @@ describe('a known footprint that does not fit', () => {
     });
   });
 
+  test('leaves a younger claim alone that is in nobody’s way, though an older one has to give way', () => {
+    const b = draining('b', { on: { 0: 100 }, claimedBy: model('y1') });
+    const c = draining('c', { on: { 1: 50 }, claimedBy: model('y2') });
+    const placements = [
+      wants('old', needs(60), { arrivedAtMs: 1 }),
+      wants('y1', needs(90), { arrivedAtMs: 2 }),
+      wants('y2', needs(40), { arrivedAtMs: 3 }),
+    ];
+    const claims = [claim('y1', { 0: 90 }, [b]), claim('y2', { 1: 40 }, [c])];
+    const decided = planOf('old', { gpus: [gpu(0), gpu(1, { budgetMiB: 50 })], endpoints: [view(b), view(c)], placements, claims });
+    expect(decided).toMatchObject({ actions: [{ kind: 'withdraw-claim', model: 'y1' }, { kind: 'write-claim' }, { kind: 'begin-drain' }] });
+  });
+
+  test('on several GPUs would rather evict an idle one than a busy one, and a settled one than a fresh one', () => {
+    const gpus = [gpu(0), gpu(1)];
+    const busy = view(ready('b', { on: { 0: 80 } }), { inFlight: 1 });
+    const fresh = view(ready('c', { on: { 0: 80 }, readyAtMs: NOW_MS - 1000 }));
+    const idle = view(ready('d', { on: { 1: 90 } }), { lastUsedAtMs: NOW_MS - 1 });
+    for (const other of [busy, fresh]) {
+      expect(planOf('a', { gpus, endpoints: [other, idle], placements: [wants('a', needs(40))] })).toMatchObject({
+        actions: [{ kind: 'write-claim', claim: { victims: ['1000d'] } }, {}],
+      });
+    }
+  });
+
+  test('frees as little as it can where all else is equal', () => {
+    const endpoints = [view(ready('b', { on: { 0: 90 } })), view(ready('c', { on: { 1: 70 } }))];
+    expect(planOf('a', { gpus: [gpu(0), gpu(1)], endpoints, placements: [wants('a', needs(40))] })).toMatchObject({
+      actions: [{ kind: 'write-claim', claim: { victims: ['1000c'] } }, {}],
+    });
+  });
+
   test('leaves a younger claim alone when another victim suffices', () => {
     const claimed = draining('b', { on: { 0: 100 }, claimedBy: model('young') });
     const endpoints = [view(claimed), view(ready('c', { on: { 1: 100 } }))];
@@ -352,6 +400,11 @@ describe('an unknown footprint', () => {
     expect(codes(decided)).toEqual(['footprint-unknown', 'fits']);
   });
 
+  test('takes the emptiest GPU', () => {
+    const gpus = [gpu(0, { foreignMiB: 30 }), gpu(1)];
+    expect(planOf('a', { gpus, placements: [wants('a', unknown())] })).toMatchObject({ actions: [start('a', { 1: 100 }, true)] });
+  });
+
   test('has every other endpoint there stopped, pinned ones excepted', () => {
     const endpoints = [
       view(ready('b', { on: { 0: 10 } })),
@@ -364,6 +417,13 @@ describe('an unknown footprint', () => {
         { kind: 'begin-drain', generation: '1000b' },
         { kind: 'begin-drain', generation: '1000c' },
       ],
+    });
+  });
+
+  test('has one stopped that is charged nothing, since nothing was measured', () => {
+    const endpoints = [view(ready('b', { on: { 0: 0 } }))];
+    expect(planOf('a', { endpoints, placements: [wants('a', unknown())] })).toMatchObject({
+      actions: [{ kind: 'write-claim', claim: { victims: ['1000b'] } }, { kind: 'begin-drain' }],
     });
   });
 

@@ -1,13 +1,14 @@
-import { buildLedger, availableFor } from '../memory/ledger.ts';
+import { availableFor } from '../memory/ledger.ts';
 import type { ModelName } from '../ids.ts';
 import { type Candidate, needOn } from './candidate.ts';
 import type { Reason, ReasonCode } from './plan.ts';
 import { isSettled } from './residency.ts';
 import type { EndpointSnapshot, Snapshot } from './snapshot.ts';
+import { ledgerOf } from './ledger-of.ts';
 
 /** The arithmetic of a fit, one reason per GPU: `fits`, `does-not-fit`, or `over-budget` where nothing starts at all. */
 export function explainFit(candidate: Candidate, model: ModelName, snapshot: Snapshot): readonly Reason[] {
-  const ledgers = buildLedger(snapshot);
+  const ledgers = ledgerOf(snapshot);
   return candidate.gpus.map((gpu) => {
     const ledger = ledgers.get(gpu.uuid);
     const needMiB = needOn(candidate, gpu.uuid);

@@ -1,13 +1,14 @@
 import type { GpuUuid, ModelName } from '../ids.ts';
-import { availableFor, buildLedger, type GpuLedger } from '../memory/ledger.ts';
+import { availableFor, type GpuLedger } from '../memory/ledger.ts';
 import { type Candidate, gpuUuidsOf, needOn } from './candidate.ts';
 import { inTheWayOfDiscovery, isOnAny } from './discovery.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { World } from './world.ts';
+import { ledgerOf } from './ledger-of.ts';
 
 /** MiB that are missing on each GPU of a candidate before its placement fits; GPUs that lack nothing are left out. */
 export function shortages(candidate: Candidate, model: ModelName, snapshot: Snapshot): ReadonlyMap<GpuUuid, number> {
-  const ledgers = buildLedger(snapshot);
+  const ledgers = ledgerOf(snapshot);
   const missing = gpuUuidsOf(candidate).map((uuid) => [uuid, needOn(candidate, uuid) - roomOn(ledgers, uuid, model)] as const);
   return new Map(missing.filter(([, missingMiB]) => missingMiB > 0));
 }
@@ -30,7 +31,7 @@ export function hasStartSlots(candidate: Candidate, { snapshot, owedSlots }: Wor
  * for a discovery, which leaves nothing over anywhere and may need more than anybody thinks.
  */
 export function byBestFit(model: ModelName, snapshot: Snapshot): (a: Candidate, b: Candidate) => number {
-  const ledgers = buildLedger(snapshot);
+  const ledgers = ledgerOf(snapshot);
   const room = (candidate: Candidate): number => total(candidate, (uuid) => roomOn(ledgers, uuid, model));
   const leftOver = (candidate: Candidate): number => room(candidate) - total(candidate, (uuid) => needOn(candidate, uuid));
   return (a, b) => (a.gpus.length > 1 || a.discovery ? room(b) - room(a) : leftOver(a) - leftOver(b)) || byIndex(a, b);

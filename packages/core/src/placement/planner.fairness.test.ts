@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { SimulatedHost } from '../testing/simulated-host.ts';
 
-describe('with small models asked for all the time', () => {
+describe('with small models asked for all the time', { timeout: 60_000 }, () => {
   const small = ['s0', 's1', 's2', 's3', 's4'].map((name) => ({ name, vramMiB: 30, gpuCount: 1, loadMs: 10_000, pinned: false }));
   const big = { name: 'big', vramMiB: 90, gpuCount: 1, loadMs: 60_000, pinned: false };
 

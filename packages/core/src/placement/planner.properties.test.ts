@@ -31,7 +31,10 @@ function everyStep(given: fc.Arbitrary<RandomHost>, check: (step: Step) => void)
   );
 }
 
-describe('every step of every placement', () => {
+// Other work on the machine is no reason to fail.
+const TIMEOUT = { timeout: 60_000 };
+
+describe('every step of every placement', TIMEOUT, () => {
   test('keeps each GPU within its budget, while others start and stop', () => {
     everyStep(hosts, (step) => expect(overcommitted(step.after)).toBe(0));
   });
@@ -125,7 +128,7 @@ describe('every step of every placement', () => {
   });
 });
 
-describe('everybody who can be served', () => {
+describe('everybody who can be served', TIMEOUT, () => {
   test('is served once the requests in flight have ended', () => {
     fc.assert(
       fc.property(hostsWithForeign, ({ models: specs, budgets: budgetsMiB, operations }) => {
