@@ -103,6 +103,15 @@ describe('a placement that holds a claim', () => {
     });
   });
 
+  test('3. is withdrawn when a victim was pinned meanwhile, though it would still fit beside it', () => {
+    const pinned = view(draining('b', { on: { 0: 50 }, ...mine }), { pinned: true });
+    const other = view(ready('c', { on: { 0: 50 } }));
+    const given = { placements: [wants('a', needs(40))], claims: [claim('a', { 0: 40 }, [pinned.endpoint])] };
+    expect(stepOf([pinned], { ...given, endpoints: [pinned, other] })).toMatchObject({
+      actions: [{ kind: 'withdraw-claim' }, { kind: 'write-claim', claim: { victims: ['1000c'] } }, { kind: 'begin-drain' }],
+    });
+  });
+
   test('3. is withdrawn when the footprint was learned meanwhile', () => {
     const victim = view(draining('b', { on: { 0: 90 }, ...mine }));
     const claims = [claim('a', { 0: 100 }, [victim.endpoint], { discovery: true })];
