@@ -96,7 +96,9 @@ function readCatalog(settings: OrchestratorSettings, log: Logger): Catalog {
   const catalog = loadCatalog({ path, home: homedir() });
   for (const warning of catalog.warnings) log.warn({ line: warning.line, key: warning.key }, warning.message);
   log.info({ path, models: catalog.models.map((model) => model.name), runtime: catalog.host.runtime }, 'catalog read');
-  return catalog;
+  const { huggingfaceCache } = settings;
+  // In a container the catalog's default, a path under the home folder, would be the container's and not the host's.
+  return huggingfaceCache === null ? catalog : { ...catalog, host: { ...catalog.host, huggingfaceCache } };
 }
 
 function buildHost(parts: {

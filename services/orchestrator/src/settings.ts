@@ -22,6 +22,8 @@ export interface OrchestratorSettings {
   readonly dockerSocket: string | null;
   /** Where this process sees the Hugging Face cache, when that is not where the catalog says (in a container). */
   readonly huggingfaceHome: string | null;
+  /** Path or volume that engines mount as their Hugging Face cache, in place of the catalog's; `null`: the catalog's. */
+  readonly huggingfaceCache: string | null;
   readonly logLevel: LogLevel;
   /** For `envFrom` and `HF_TOKEN`. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -38,6 +40,7 @@ const schema = z.object({
   BERTH_RUN_DIRECTORY: environmentFields.path().default('.berth/run'),
   BERTH_DOCKER_SOCKET: environmentFields.path().optional(),
   BERTH_HF_HOME: environmentFields.path().optional(),
+  BERTH_HUGGINGFACE_CACHE: environmentFields.path().optional(),
   BERTH_LOG_LEVEL: environmentFields.logLevel(),
 });
 
@@ -55,6 +58,7 @@ export function readOrchestratorSettings(env: Readonly<Record<string, string | u
     runDirectory: parsed.BERTH_RUN_DIRECTORY,
     dockerSocket: parsed.BERTH_DOCKER_SOCKET ?? null,
     huggingfaceHome: parsed.BERTH_HF_HOME ?? null,
+    huggingfaceCache: parsed.BERTH_HUGGINGFACE_CACHE ?? null,
     logLevel: parsed.BERTH_LOG_LEVEL,
     environment: env,
   };
