@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatIpv4, parseIpv4, parseIpv4Block } from './ipv4.ts';
+import { formatIpv4, parseIpv4Block } from './ipv4.ts';
 import { pickAddress } from './pick-address.ts';
 
 const plan = { subnet: '10.213.0.0/20', ipRange: '10.213.0.0/24', gateway: '10.213.0.1' };
