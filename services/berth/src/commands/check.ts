@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { formatProblems, loadCatalog } from '@berth/config';
 import { isOperationalError } from '@berth/core';
@@ -8,7 +9,7 @@ import type { CommandContext } from './command.ts';
 export async function check({ args, env, cwd, print, complain }: CommandContext): Promise<number> {
   const { positionals } = parseArgs({ args: [...args], allowPositionals: true, options: {} });
   const settings = readCommandSettings(env, cwd);
-  const path = positionals[0] ?? settings.catalogPath;
+  const path = positionals[0] === undefined ? settings.catalogPath : resolve(cwd, positionals[0]);
   try {
     const catalog = loadCatalog({ path, home: settings.home });
     if (catalog.warnings.length > 0) complain(formatProblems(path, catalog.warnings));
