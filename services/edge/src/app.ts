@@ -68,6 +68,11 @@ export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
     hono.get('/admin/queues/', (context) => context.redirect('/admin/queues'));
     hono.route('/admin/queues', board);
   }
+  hono.onError((error, context) => {
+    parts.logger.error({ route: context.req.path.slice(0, 200), err: error }, 'request handler failed');
+    const message = 'Berth failed on this request in a way it does not expect; its log tells more.';
+    return context.json({ error: { message, type: 'server_error', param: null, code: 'INTERNAL' } }, 500);
+  });
   hono.notFound((context) => {
     const { method, path } = context.req;
     const answer = errorAnswer(

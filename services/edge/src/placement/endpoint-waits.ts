@@ -75,6 +75,7 @@ export class EndpointWaits {
     });
     try {
       const slot = (await this.#lease(model)) ?? (await this.#queue(wait, over.signal));
+      this.#parts.wishes.fulfilled(model);
       const endedAtMs = nowMs();
       const queueEndedAtMs = startingAtMs ?? endedAtMs;
       return { slot, queueMs: queueEndedAtMs - wait.arrivedAtMs, placeMs: endedAtMs - queueEndedAtMs };
@@ -89,7 +90,7 @@ export class EndpointWaits {
   }
 
   async #queue(wait: EndpointWait, over: AbortSignal): Promise<RequestSlot> {
-    const { session, placements, wishes } = this.#parts;
+    const { session, placements } = this.#parts;
     const { model, arrivedAtMs, deadlineAtMs } = wait;
     over.throwIfAborted();
     const ticket = await session.join({ model, right: 'displace', arrivedAtMs, deadlineAtMs });
@@ -100,10 +101,7 @@ export class EndpointWaits {
         const slot = outcome.kind === 'ready' ? await this.#lease(model) : null;
         if (slot !== null && over.aborted) slot.end();
         over.throwIfAborted();
-        if (slot !== null) {
-          wishes.fulfilled(model);
-          return slot;
-        }
+        if (slot !== null) return slot;
         // Drained again, or lost between two answers: the next placement tells.
         await sleep(pauseMs, undefined, { signal: over }).catch(() => undefined);
       }

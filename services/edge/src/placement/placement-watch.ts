@@ -2,6 +2,8 @@ import type { Endpoint, LeaderView, ModelName, PlacementStatus, RegistryReader, 
 
 /** How often the registry is read while somebody waits, and how old a reading may be for those who only look. */
 const FRESH_MS = 1000;
+/** A placement under way is reported with every step, at least every 2 s; an older report is of one that was given up. */
+const STATUS_LIVES_MS = 15_000;
 
 /** What this edge last read of the registry. */
 export interface PlacementView {
@@ -95,7 +97,8 @@ export function progressOf(view: PlacementView, model: ModelName): ModelProgress
   const own = view.registry.endpoints.filter((endpoint) => endpoint.model === model);
   const endpoint = own.toSorted((left, right) => STATE_ORDER.indexOf(left.state) - STATE_ORDER.indexOf(right.state))[0] ?? null;
   const status = view.statuses.get(model) ?? null;
-  const placing = status !== null && status.stage !== 'done' && endpoint?.state !== 'ready' ? status : null;
+  const live = status !== null && status.stage !== 'done' && ageMs(view, status) < STATUS_LIVES_MS;
+  const placing = live && endpoint?.state !== 'ready' ? status : null;
   const state =
     endpoint === null || endpoint.state === 'stopping' ? (placing === null ? (endpoint?.state ?? 'cold') : 'placing') : endpoint.state;
   return {

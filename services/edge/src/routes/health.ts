@@ -9,7 +9,7 @@ interface Problem {
   message: string;
 }
 
-/** A placement whose status has not changed for this long makes no progress: the orchestrator takes a step at least every 2 s. */
+/** A placement that somebody waits for and that was not reported for this long makes no progress: every step reports, at least every 2 s. */
 const STUCK_AFTER_MS = 60_000;
 
 /** `/health/live`, `/health/ready` and `/health/placement`. */
@@ -65,11 +65,18 @@ async function placementHealth(watch: PlacementWatch): Promise<PlacementHealth> 
 }
 
 function stuckPlacements(view: PlacementView): Problem[] {
-  const waitedFor = new Set(view.registry.edges.flatMap((edge) => edge.waiters.filter(({ count }) => count > 0).map(({ model }) => model)));
-  return [...view.statuses.values()].flatMap((status) => {
-    const stillMs = view.registry.nowMs - status.updatedAtMs;
-    if (status.stage === 'done' || stillMs < STUCK_AFTER_MS || !waitedFor.has(status.model)) return [];
-    const message = `The placement of ${status.model} has stood at ${status.stage} for ${Math.round(stillMs / 1000)} s. See the orchestrator's log.`;
-    return [{ code: 'PLACEMENT_TIMEOUT', message }];
+  const { edges, nowMs } = view.registry;
+  const longWaited = edges.flatMap(({ waiters }) => waiters.filter((waiter) => nowMs - waiter.oldestArrivedAtMs >= STUCK_AFTER_MS));
+  return [...new Set(longWaited.map(({ model }) => model))].flatMap((model) => {
+    const status = view.statuses.get(model);
+    const stillMs = status === undefined ? STUCK_AFTER_MS : nowMs - status.updatedAtMs;
+    if (stillMs < STUCK_AFTER_MS) return [];
+    const stage = status === undefined ? 'has not begun' : `has stood at ${status.stage}`;
+    return [
+      {
+        code: 'PLACEMENT_TIMEOUT',
+        message: `The placement of ${model} ${stage} for ${Math.round(stillMs / 1000)} s. See the orchestrator's log.`,
+      },
+    ];
   });
 }

@@ -54,7 +54,8 @@ export function logRequest(
     firstByteMs: answer.firstByteAtMs === null ? null : rounded(answer.firstByteAtMs - startedAtMs),
     durationMs: rounded(performance.now() - startedAtMs),
   };
-  if (record.outcome === 'answered' || record.outcome === 'client-left') logger.info(line, 'request served');
+  const ours = record.outcome === 'broken' || (record.outcome === 'failed' && (answer.status ?? 500) >= 500);
+  if (!ours) logger.info(line, 'request served');
   else logger.warn(line, 'request failed');
 }
 
