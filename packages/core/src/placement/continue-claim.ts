@@ -1,6 +1,6 @@
 import { allocatedOn } from '../memory/allocation.ts';
 import { type Candidate, gpuUuidsOf, isOnGpusOf, needOn } from './candidate.ts';
-import { generationsOf } from './choose-victims.ts';
+import { generationsOf } from './choose-eviction.ts';
 import { inTheWayOfDiscovery } from './discovery.ts';
 import { explainFit, reasonAbout } from './explain.ts';
 import { shortages } from './fit.ts';

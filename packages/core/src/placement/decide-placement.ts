@@ -2,41 +2,44 @@ import { candidatesFor } from './candidate.ts';
 import { continueClaim } from './continue-claim.ts';
 import { placeAnew } from './place-anew.ts';
 import type { Plan } from './plan.ts';
-import { refuseOutOfReach } from './refuse.ts';
+import { refuseOutOfReach } from './refuse-out-of-reach.ts';
 import { serveOrJoin } from './serve-or-join.ts';
 import type { OpenPlacement } from './snapshot.ts';
 import type { Decision, World } from './world.ts';
 
 /**
  * The next step of one placement, in the world that its elders leave. The first that holds:
- * 1. an older placement is about to give something back, and this one is not served yet → wait for that step
- * 2. an endpoint of its model serves it → serving, joined, or a drain called off (`serve-or-join.ts`)
- * 3. it runs on the CPU → start
- * 4. it fits on no set of GPUs, whatever is stopped → refuse (`refuse.ts`), its claim withdrawn first
- * 5. it holds a claim → next step of the claim (`continue-claim.ts`)
- * 6. start where it fits, or make room (`place-anew.ts`)
+ * 1. an endpoint of its model is ready or starts → serving, joined (`serve-or-join.ts`)
+ * 2. an older placement is about to give something back → wait for that step: what it gives back is still taken
+ * 3. an endpoint of its model drains and may be had back → the drain is called off (`serve-or-join.ts`)
+ * 4. it runs on the CPU → start
+ * 5. it fits on no set of GPUs, whatever is stopped → refuse (`refuse-out-of-reach.ts`), its claim withdrawn first
+ * 6. it holds a claim → next step of the claim (`continue-claim.ts`)
+ * 7. start where it fits, or make room (`place-anew.ts`)
  */
 export function decidePlacement(world: World, placement: OpenPlacement): Decision {
   const { model, requirement, right } = placement;
 
-  // 2 before 1: who is served needs nothing of what is given back.
+  // 1
   const served = serveOrJoin(world, placement);
   if (served !== null && served.plan.kind !== 'apply') return served;
-  // 1
-  if (world.awaited !== null) return waitForOlder(world.awaited);
   // 2
-  if (served !== null) return served;
+  if (world.awaited !== null) return waitForOlder(world.awaited);
   // 3
-  if (requirement.kind === 'cpu') return settle(right === 'use' ? notPlaced() : startOnCpu(placement));
+  if (served !== null) return served;
   // 4
+  if (requirement.kind === 'cpu') return settle(right === 'use' ? notPlaced() : startOnCpu(placement));
+  // 5
   const candidates = candidatesFor(requirement, world.snapshot);
   const claim = world.snapshot.claims.find((other) => other.model === model);
   const outOfReach = refuseOutOfReach(placement, requirement, candidates, world.snapshot);
   if (outOfReach !== null)
     return settle(outOfReach.kind === 'refuse' && claim !== undefined ? withdrawFirst(outOfReach, placement) : outOfReach);
-  // 5, 6
   const withinReach = candidates.filter((candidate) => candidate.reach === 'within');
-  return claim === undefined ? placeAnew(world, placement, withinReach) : continueClaim(world, placement, claim, withinReach);
+  // 6
+  if (claim !== undefined) return continueClaim(world, placement, claim, withinReach);
+  // 7
+  return placeAnew(world, placement, withinReach);
 }
 
 function waitForOlder(model: OpenPlacement['model']): Decision {

@@ -1,5 +1,5 @@
 import type { Candidate } from './candidate.ts';
-import { chooseEviction, generationsOf } from './choose-victims.ts';
+import { chooseEviction, generationsOf } from './choose-eviction.ts';
 import { explainDiscovery, explainFit, explainVictim, reasonAbout } from './explain.ts';
 import type { Action, Reason } from './plan.ts';
 import { isSettledFor } from './residency.ts';

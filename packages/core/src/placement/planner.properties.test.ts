@@ -117,7 +117,7 @@ describe('every step of every placement', TIMEOUT, () => {
     });
   });
 
-  test('withdraws the claim of an older placement never', () => {
+  test('never withdraws the claim of an older placement', () => {
     everyStep(hostsWithForeign, ({ model, before, plan: decided }) => {
       const arrivedAtMs = (name: string): number =>
         before.placements.find((open) => open.model === name)?.arrivedAtMs ?? Number.POSITIVE_INFINITY;
