@@ -219,7 +219,7 @@ export function describeEngineRuntime(adapter: string, createFixture: () => Prom
     it('removes an engine that still runs, with all its processes', async () => {
       const handle = await serve(specOf());
       const pids = await runtime.processIds(handle);
-      await runtime.removeEngine(handle);
+      await Promise.all([runtime.removeEngine(handle), runtime.removeEngine(handle)]);
       expect(await runtime.inspectEngine(handle)).toBeNull();
       expect(pids.filter((pid) => fixture.isAlive(pid))).toEqual([]);
     });

@@ -73,7 +73,12 @@ export function createDockerRuntime(options: DockerRuntimeOptions): EngineRuntim
       const port = first + ((offset + step) % count);
       if (!refused.has(port) && !ours.includes(port)) return port;
     }
-    throw startFailed('', `no port is free between ${first} and ${last}`, 'Stop what listens there.', true);
+    throw new OperationalError({
+      code: 'ENGINE_START_FAILED',
+      message: `No port of 127.0.0.1 is free between ${first} and ${last}. Stop what listens there.`,
+      retryable: true,
+      details: { first, last },
+    });
   }
 
   async function createContainer(spec: EngineSpec): Promise<void> {

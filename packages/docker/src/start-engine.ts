@@ -14,6 +14,7 @@ export interface StartContext extends Alternatives {
 
 /** A container may pull its image's layers into a new file system and wait for GPUs to wake. */
 const START_TIMEOUT_MS = 120_000;
+const REMOVE_TIMEOUT_MS = 60_000;
 const MOST_ATTEMPTS = 40;
 
 /**
@@ -51,16 +52,18 @@ export async function startContainer(context: StartContext, name: string): Promi
   }
 }
 
-/** Removes a container, running or not. "No such container" and "removal is already in progress" are success. */
+/** Removes a container, running or not, and returns when it is gone. "No such container" is success. */
 export async function removeContainer(client: DockerClient, name: string): Promise<void> {
+  const container = client.docker.getContainer(name);
   try {
-    await client.call(
-      `remove ${name}`,
-      (signal) => client.docker.getContainer(name).remove({ force: true, v: false, abortSignal: signal }),
-      60_000,
-    );
+    await client.call(`remove ${name}`, (signal) => container.remove({ force: true, v: false, abortSignal: signal }), REMOVE_TIMEOUT_MS);
   } catch (error) {
-    if (!isRefusal(error, 404, 409)) throw error;
+    if (isRefusal(error, 404)) return;
+    if (!isRefusal(error, 409)) throw error;
+    // Somebody else's removal is already in progress.
+    await orNull(
+      client.call(`remove ${name}`, (signal) => container.wait({ condition: 'removed', abortSignal: signal }), REMOVE_TIMEOUT_MS),
+    );
   }
 }
 

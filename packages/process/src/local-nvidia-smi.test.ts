@@ -30,7 +30,7 @@ describe('nvidia-smi of this machine', () => {
   });
 
   it('is killed when it hangs, and its caller is not kept waiting by what holds its output', async () => {
-    const { path } = await createProgram('trap "" TERM; sleep 30 & wait; sleep 30');
+    const { path } = await createProgram('trap "" TERM; sleep 5 & wait; sleep 5');
     const runner = createLocalNvidiaSmi({ path, env: { PATH: '/usr/bin:/bin' } });
     await expect(runner.run([], { timeoutMs: 100 })).rejects.toMatchObject({ code: 'GPU_PROBE_FAILED', retryable: true });
   });

@@ -12,6 +12,7 @@ import { resolveProgram } from './resolve-program.ts';
 import type { EngineRecord } from './run-directory.ts';
 import { openRunDirectory } from './run-directory.ts';
 import { livingMembers, stopSession } from './stop-session.ts';
+import { trimLog } from './trim-log.ts';
 import { ExitWatch } from './watch-exits.ts';
 
 export interface ProcessRuntimeOptions {
@@ -32,6 +33,7 @@ export interface ProcessRuntimeOptions {
 
 /** A launcher records itself within milliseconds; a machine that swaps may need longer. */
 const LAUNCH_DEADLINE_MS = 10_000;
+const LOG_LIMIT_BYTES = 64 * 1024 * 1024;
 
 /**
  * Runs engines as processes of this machine, each in a session of its own, so that they outlive Berth and are found again by their
@@ -130,10 +132,12 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
       .filter((record) => record.installationId === installationId && record.hostId === hostId);
   }
 
+  /** Looked at again and again by whoever watches; so logs are kept short here too. */
   async function readStates(): Promise<ReadonlyMap<EngineHandle, boolean>> {
     const states = new Map<EngineHandle, boolean>();
     for (const record of await listRecords()) {
       const { state } = await readStatus(record);
+      if (state === 'running') await trimLog(directory.filesOf(record.name).log, LOG_LIMIT_BYTES);
       if (state !== 'created') states.set(asId(record.name), state === 'running');
     }
     return states;
