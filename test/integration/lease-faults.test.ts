@@ -23,3 +23,9 @@ it('breaks no request while edges, orchestrators and Redis are stalled, killed, 
   expect(result.stops).toBeGreaterThan(0);
   expect(result.ok).toBeGreaterThan(100);
 });
+
+it('counts the requests that are broken when a drain asks nobody', { timeout: 120_000 }, async () => {
+  const calm = { name: 'careless', faults: [], durationMs: 0, pauseMs: 0, degradedMs: 0, leaseTtlMs: 3000 };
+  const result = await runScenario({ ...calm, careless: true });
+  expect(result.cut.length).toBeGreaterThan(0);
+});

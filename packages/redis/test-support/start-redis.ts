@@ -26,6 +26,7 @@ export class TestRedis implements AsyncDisposable {
   async start(): Promise<void> {
     const program = spawn('redis-server', [...this.#args(), ...this.#extraArgs], { stdio: 'ignore' });
     this.#process = program;
+    endWithThisProcess(program);
     const failed = once(program, 'error').then(([error]) => Promise.reject(error));
     await Promise.race([untilListening(this.port, 10_000), failed]);
   }
@@ -76,6 +77,14 @@ export async function startRedis(options: { readonly args?: readonly string[]; r
   const redis = new TestRedis(await freePort(), directory, args, password);
   await redis.start();
   return redis;
+}
+
+/** A killed test run cannot dispose of anything: a shell that reads from this process kills the server when that ends. */
+function endWithThisProcess(program: ChildProcess): void {
+  if (program.pid === undefined) return;
+  const guard = spawn('sh', ['-c', `cat; kill -9 ${program.pid}`], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+  guard.on('error', () => undefined);
+  program.once('exit', () => guard.kill('SIGKILL'));
 }
 
 async function freePort(): Promise<number> {

@@ -13,6 +13,7 @@ export interface DriverParts {
   readonly term: Term;
   readonly slots: number;
   readonly drainTimeoutMs: number;
+  readonly careless: boolean;
   readonly tally: Tally;
 }
 
@@ -97,7 +98,7 @@ export class DrainDriver {
   }
 
   async #advance(endpoint: Endpoint, state: RegistryState): Promise<void> {
-    const { registry, engines, term, drainTimeoutMs, tally } = this.#parts;
+    const { registry, engines, term, drainTimeoutMs, careless, tally } = this.#parts;
     const { generation } = endpoint;
     if (endpoint.state === 'stopping') return this.#finishStop(generation);
     if (endpoint.state !== 'draining') return;
@@ -110,7 +111,7 @@ export class DrainDriver {
     }
     const held = state.edges.some((edge) => edge.leases.some((lease) => lease.generation === generation));
     const running = await engines.load(generation);
-    if (!this.#idleOften(generation, !held && (running === 0 || running === null))) return;
+    if (!careless && !this.#idleOften(generation, !held && (running === 0 || running === null))) return;
     const stopping: Endpoint = {
       ...baseOf(generation, endpoint.model),
       state: 'stopping',
@@ -122,7 +123,8 @@ export class DrainDriver {
       urls: endpoint.urls,
       processIds: [],
     };
-    if (await registry.stopDrained(term, stopping)) await this.#finishStop(generation);
+    if (careless) await registry.commit(term, { putEndpoints: [stopping] });
+    if (careless || (await registry.stopDrained(term, stopping))) await this.#finishStop(generation);
     else this.#idle.delete(generation);
   }
 

@@ -17,8 +17,8 @@ const leadership = createLeadership({ target, id: randomUUID(), ...settings.lead
 const tally = reportTally();
 
 await leadership.run(async (term) => {
-  const { slots, drainTimeoutMs } = settings;
-  const driver = new DrainDriver({ registry, engines, term, slots, drainTimeoutMs, tally });
+  const { slots, drainTimeoutMs, careless } = settings;
+  const driver = new DrainDriver({ registry, engines, term, slots, drainTimeoutMs, careless, tally });
   await driver.reconcile();
   const tending = (async () => {
     while (!term.signal.aborted) {

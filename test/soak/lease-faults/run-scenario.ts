@@ -16,6 +16,8 @@ export interface Scenario {
   readonly pauseMs: number;
   readonly degradedMs: number;
   readonly leaseTtlMs: number;
+  /** Drains ask nobody: such a run breaks requests. */
+  readonly careless?: boolean;
 }
 
 export interface ScenarioResult extends Tally {
@@ -61,7 +63,7 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioResult> {
   return { ...tally, stops: engines.stops, cut: [...engines.cut], injected, crashes };
 }
 
-function settingsOf({ leaseTtlMs, degradedMs }: Scenario, redisUrl: string, enginesUrl: string): ProcessSettings {
+function settingsOf({ leaseTtlMs, degradedMs, careless = false }: Scenario, redisUrl: string, enginesUrl: string): ProcessSettings {
   return {
     redisUrl,
     enginesUrl,
@@ -75,6 +77,7 @@ function settingsOf({ leaseTtlMs, degradedMs }: Scenario, redisUrl: string, engi
     longestMs: 3000,
     clientsPerEdge: 6,
     drainTimeoutMs: 8000,
+    careless,
   };
 }
 

@@ -13,6 +13,8 @@ export interface ProcessSettings {
   readonly longestMs: number;
   readonly clientsPerEdge: number;
   readonly drainTimeoutMs: number;
+  /** Stops what drains without asking who uses it, to prove that broken requests are counted. */
+  readonly careless: boolean;
 }
 
 export function readProcessSettings(): ProcessSettings {

@@ -22,6 +22,8 @@ export function addTally(sum: Tally, part: Partial<Tally>): void {
 
 /** Counts in a child process and reports to its parent every 100 ms, so that a killed process loses little. */
 export function reportTally(): Tally {
+  // A killed parent cannot end its children.
+  process.once('disconnect', () => process.exit());
   let counted = emptyTally();
   const tally = new Proxy(counted, {
     get: (_target, key) => counted[key as keyof Tally],

@@ -35,21 +35,28 @@ export async function withRedis<Result>(connection: Redis, what: string, run: ()
   }
 }
 
-/** Resolves when the connection is usable; rejects after `timeoutMs` or once it was closed for good. */
+/** Resolves when the connection is usable; rejects after `timeoutMs`, or once it was closed for good, with what it last failed on. */
 export async function untilReady(connection: Redis, timeoutMs: number): Promise<void> {
   if (connection.status === 'ready') return;
   if (connection.status === 'end') throw redisUnavailable('answer', new Error('the connection was closed'));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const timer = setTimeout(() => reject(redisUnavailable('answer', new Error(`no connection within ${timeoutMs} ms`))), timeoutMs);
-  const onEnd = (): void => reject(redisUnavailable('answer', new Error('the connection was closed')));
+  let failure: Error | null = null;
+  const onError = (error: Error): void => {
+    failure = error;
+  };
+  const fail = (why: string): void => reject(redisUnavailable('answer', failure ?? new Error(why)));
+  const onEnd = (): void => fail('the connection was closed');
+  const timer = setTimeout(() => fail(`no connection within ${timeoutMs} ms`), timeoutMs);
   connection.once('ready', resolve);
   connection.once('end', onEnd);
+  connection.on('error', onError);
   try {
     await promise;
   } finally {
     clearTimeout(timer);
     connection.off('ready', resolve);
     connection.off('end', onEnd);
+    connection.off('error', onError);
   }
 }
 

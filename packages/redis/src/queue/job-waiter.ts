@@ -2,6 +2,7 @@ import { jobFailure, placeJobResult } from '@berth/contracts';
 import { OperationalError } from '@berth/core';
 import type { PlacementOutcome } from '@berth/core';
 import type { Queue, QueueEvents } from 'bullmq';
+import { redisUnavailable } from '../connection/errors.ts';
 
 /** How a job ended. `lost`: Redis does not know it any more. */
 export type JobEnd =
@@ -36,8 +37,12 @@ export class JobWaiter implements Disposable {
     return entry.promise;
   }
 
+  /** Whoever still waits is told that nobody listens any more. */
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const entry of waiting) entry.reject(redisUnavailable('tell the end of a placement', new Error('this process is shutting down')));
   }
 
   #settle(jobId: string, end: () => JobEnd): void {

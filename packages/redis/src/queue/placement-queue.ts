@@ -17,6 +17,7 @@ const jobOptions = {
   attempts: 5,
   backoff: { type: 'fixed', delay: 1000 },
   removeOnComplete: { age: 3600, count: 1000 },
+  // Counts all failed jobs of the queue, whatever their kind.
   removeOnFail: { age: 604_800, count: 1000 },
   keepLogs: 200,
 } as const satisfies JobsOptions;
@@ -47,9 +48,5 @@ export async function addPlacement(queue: Queue, model: ModelName): Promise<stri
 
 /** Adds the one tending job unless it is there. Nobody waits for it, so it leaves nothing behind. */
 export async function addTending(queue: Queue): Promise<void> {
-  await queue.add(
-    'tend',
-    { version: 1 },
-    { attempts: 1, deduplication: { id: 'tend' }, removeOnComplete: true, removeOnFail: { count: 100 }, keepLogs: 50 },
-  );
+  await queue.add('tend', { version: 1 }, { ...jobOptions, attempts: 1, deduplication: { id: 'tend' }, removeOnComplete: true });
 }

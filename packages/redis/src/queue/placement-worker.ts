@@ -1,6 +1,6 @@
 import { placeJobData } from '@berth/contracts';
 import type { ModelName, PlacementJob, PlacementWorker, StepLog, StepOutcome, Term } from '@berth/core';
-import { Worker } from 'bullmq';
+import { UnrecoverableError, Worker } from 'bullmq';
 import type { Job, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { within } from '../connection/errors.ts';
@@ -69,6 +69,11 @@ export class RedisPlacementWorker implements PlacementWorker, AsyncDisposable {
       drainDelay: 1,
     });
     worker.on('error', (error) => this.#options.target.log('placement worker failed', { err: error }));
+    worker.on('failed', (job, error) => {
+      // A refusal is for the waiters; anything else is a bug that somebody has to see.
+      if (error instanceof UnrecoverableError) return;
+      this.#options.target.log('placement job met a bug', { jobId: job?.id, job: job?.name, attempt: job?.attemptsMade, err: error });
+    });
     // The job may run elsewhere by now: the term decides whether this process may go on.
     worker.on('lockRenewalFailed', (jobIds) => this.#options.target.log('job locks could not be renewed', { jobIds }));
     const running = worker.run();
