@@ -48,15 +48,15 @@ export interface BerthUnderTest extends AsyncDisposable {
   readonly urls: readonly string[];
   readonly footprintsFile: string;
   /** Containers or processes of engines that exist right now, running or not. */
-  engines(): Promise<readonly EngineUnderTest[]>;
-  orchestrator(): Service;
+  readonly engines: () => Promise<readonly EngineUnderTest[]>;
+  readonly orchestrator: () => Service;
   /** Starts the orchestrator anew, after it was killed, or a second one beside it. */
-  startOrchestrator(): Promise<Service>;
-  client(edge?: number): OpenAI;
-  chat(model: string, edge?: number): Promise<OpenAI.ChatCompletion>;
-  state(edge?: number): Promise<AdminState>;
-  card(): CardState;
-  writeCatalog(models: Readonly<Record<string, ModelUnderTest>>): Promise<void>;
+  readonly startOrchestrator: () => Promise<Service>;
+  readonly client: (edge?: number) => OpenAI;
+  readonly chat: (model: string, edge?: number) => Promise<OpenAI.ChatCompletion>;
+  readonly state: (edge?: number) => Promise<AdminState>;
+  readonly card: () => CardState;
+  readonly writeCatalog: (models: Readonly<Record<string, ModelUnderTest>>) => Promise<void>;
 }
 
 /** What tests read of `GET /admin/v1/state`. */
@@ -71,7 +71,12 @@ export interface AdminState {
     readonly discovery: boolean;
     readonly allocations: readonly { readonly gpuUuid: string; readonly vramMiB: number }[];
   }[];
-  readonly [key: string]: unknown;
+  readonly claims: readonly { readonly model: string; readonly victims: readonly string[] }[];
+  readonly wishes: readonly { readonly model: string; readonly kind: string }[];
+  readonly quarantines: readonly { readonly model: string }[];
+  readonly edges: readonly { readonly waiters: readonly { readonly model: string; readonly count: number }[] }[];
+  readonly gpus: readonly { readonly uuid: string; readonly foreignMiB: number | null; readonly usedMiB: number | null }[];
+  readonly readingsAvailable: boolean | null;
 }
 
 export async function startBerth(options: BerthOptions): Promise<BerthUnderTest> {
@@ -199,7 +204,7 @@ const QUICK: Partial<ModelProfile> = {
 };
 
 function catalogOf(options: BerthOptions, ofHost: { readonly host: object; readonly defaults: object }): Record<string, unknown> {
-  const models = Object.entries(options.models).map(([name, { simulated: _, ...model }]) => [name, { source: `sim/${name}`, ...model }]);
+  const models = Object.entries(options.models).map(([name, model]) => [name, { source: `sim/${name}`, ...model, simulated: undefined }]);
   const { host = {}, defaults = {}, ...rest } = options.catalog ?? {};
   return {
     ...FAST_PROTOCOL,

@@ -42,7 +42,7 @@ export async function serveHealth(options: { host: string; port: number; facts: 
 
 function listen(app: Hono, { host, port }: { host: string; port: number }): Promise<Server> {
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch: app.fetch, hostname: host, port }, () => resolve(server as Server)) as Server;
+    const server = serve({ fetch: app.fetch, hostname: host, port }, () => resolve(server)) as Server;
     server.once('error', (cause: NodeJS.ErrnoException) =>
       reject(
         new OperationalError({

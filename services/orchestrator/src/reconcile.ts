@@ -165,6 +165,9 @@ async function servingRecord(context: TermContext, engine: RunningEngine, starti
 }
 
 function newestFirst(engines: readonly RunningEngine[]): readonly RunningEngine[] {
-  const generationOf = (engine: RunningEngine): Generation => engine.identity?.generation ?? asId<Generation>('0');
   return engines.toSorted((one, other) => Number(generationOf(other)) - Number(generationOf(one)));
+}
+
+function generationOf(engine: RunningEngine): Generation {
+  return engine.identity?.generation ?? asId<Generation>('0');
 }

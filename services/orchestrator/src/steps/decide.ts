@@ -85,21 +85,18 @@ function buildGpus(context: TermContext, observed: Observed): readonly GpuSnapsh
 /**
  * Foreign memory by the reading of this step; unknown where there is none. Processes and cards are read one after the other, so what a
  * loading engine takes in between looks foreign once: while anything moves on a GPU, only what two readings in a row show counts. A start
- * waits for the driver's free memory anyway.
+ * waits for the driver's free memory anyway. What was seen while nothing stopped there is what a stop must bring back.
  */
 function foreignOn(context: TermContext, { state, reading, processIds }: Observed, gpuUuid: GpuUuid): number | null {
   if (reading === null) return null;
   const settledMiB = context.settledForeignMiB.get(gpuUuid) ?? null;
   const foreignBy = (one: HostReading) => foreignMiB({ gpuUuid, reading: one, endpoints: state.endpoints, processIds, settledMiB });
-  const foreign = foreignBy(reading);
-  const moving = state.endpoints.some(
-    (endpoint) => endpoint.state !== 'ready' && endpoint.allocations.some((one) => one.gpuUuid === gpuUuid),
-  );
-  if (foreign === null) return null;
-  if (!moving) {
-    context.settledForeignMiB.set(gpuUuid, foreign);
-    return foreign;
-  }
-  const before = context.gpus.previous === null ? null : foreignBy(context.gpus.previous);
-  return before === null ? foreign : Math.min(foreign, before);
+  const { previous } = context.gpus;
+  const there = state.endpoints.filter((endpoint) => endpoint.allocations.some((one) => one.gpuUuid === gpuUuid));
+  const moving = there.some((endpoint) => endpoint.state === 'starting' || endpoint.state === 'stopping');
+  const now = foreignBy(reading);
+  const before = moving && previous !== null ? foreignBy(previous) : null;
+  const foreign = now === null || before === null ? now : Math.min(now, before);
+  if (foreign !== null && !there.some((endpoint) => endpoint.state === 'stopping')) context.settledForeignMiB.set(gpuUuid, foreign);
+  return foreign;
 }

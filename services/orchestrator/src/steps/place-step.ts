@@ -64,8 +64,11 @@ async function perform(context: TermContext, observed: Observed, model: ModelNam
         details: { reasons: plan.reasons },
       });
     case 'apply': {
+      let seen = observed;
       for (const action of plan.actions) {
-        await applyAction(context, observed, action);
+        await applyAction(context, seen, action);
+        // The next action may be about an endpoint that this one changed.
+        seen = { ...seen, state: await context.registry.read() };
         if (action.kind === 'start') await createNow(context);
       }
       return { kind: 'later', delayMs: SOON_MS };

@@ -58,7 +58,7 @@ export class DrainWatches {
   }
 
   [Symbol.dispose](): void {
-    for (const generation of [...this.#watches.keys()]) this.forget(generation);
+    for (const generation of this.#watches.keys()) this.forget(generation);
   }
 
   async #prove(endpoint: DrainingEndpoint, signal: AbortSignal): Promise<void> {

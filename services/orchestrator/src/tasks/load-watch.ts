@@ -75,7 +75,7 @@ export class LoadWatches {
   }
 
   [Symbol.dispose](): void {
-    for (const generation of [...this.#watches.keys()]) this.forget(generation);
+    for (const generation of this.#watches.keys()) this.forget(generation);
   }
 
   async #watch(

@@ -39,7 +39,7 @@ export class StopTasks {
   }
 
   [Symbol.dispose](): void {
-    for (const generation of [...this.#tasks.keys()]) this.forget(generation);
+    for (const generation of this.#tasks.keys()) this.forget(generation);
   }
 
   async #stop(endpoint: StoppingEndpoint, handle: EngineHandle, signal: AbortSignal): Promise<boolean> {
