@@ -12,7 +12,7 @@ import type { Owner } from './labels.ts';
 import { LABELS } from './labels.ts';
 import { joinCommands, splitResults } from './probe-script.ts';
 import { readLog } from './read-log.ts';
-import { removeContainer } from './start-engine.ts';
+import { removeContainer } from './start-container.ts';
 
 export interface DockerNvidiaSmiOptions extends Owner {
   /** Default `/var/run/docker.sock`. */

@@ -240,6 +240,19 @@ describe('the engine network', () => {
     });
   });
 
+  it('leads from one container to an engine by its name', async () => {
+    const { runtime, installationId } = createRuntime();
+    const handle = await runtime.createEngine(specOf(installationId));
+    await runtime.startEngine(handle);
+    await eventually('it listens', async () => (await runtime.readLog(handle, { lines: 9 })).some((line) => line.startsWith('listening')));
+    const url = (await runtime.inspectEngine(handle))?.urls.name ?? '';
+    const script = `fetch(${JSON.stringify(url)}).then((answer) => console.log(answer.status), console.log)`;
+    const client = await runtime.createEngine(specOf(installationId, { command: ['node', '-e', script], args: [] }));
+    await runtime.startEngine(client);
+    await eventually('the client ended', async () => (await runtime.inspectEngine(client))?.state === 'exited');
+    expect(await runtime.readLog(client, { lines: 50 })).toEqual(['200']);
+  });
+
   it('leads to an engine through the next port of 127.0.0.1 when one is taken', async () => {
     const portRange = { first: 23_500, last: 23_599 };
     const { runtime, installationId } = createRuntime({ reach: 'loopback', portRange, nowMs: atOneInstant });

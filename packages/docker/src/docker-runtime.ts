@@ -2,9 +2,9 @@ import type { EngineHandle, EngineRuntime, EngineSpec, InstallationId } from '@b
 import { asId, OperationalError } from '@berth/core';
 import type Docker from 'dockerode';
 import { createDockerClient, isRefusal, orNull, refusal } from './docker-client.ts';
-import { describeContainer } from './engine-container.ts';
-import type { EngineNetworkOptions } from './engine-network.ts';
-import { ensureEngineNetwork } from './engine-network.ts';
+import { describeContainer } from './describe-container.ts';
+import type { EngineNetworkOptions } from './ensure-engine-network.ts';
+import { ensureEngineNetwork } from './ensure-engine-network.ts';
 import type { GpuDriverSetting } from './gpu-driver.ts';
 import { createGpuDriver } from './gpu-driver.ts';
 import { findImageId, pullImage } from './images.ts';
@@ -12,8 +12,8 @@ import { engineFilter, LABELS } from './labels.ts';
 import { pickAddress } from './pick-address.ts';
 import { nameOf, readEngine, readStatus } from './read-container.ts';
 import { readLog } from './read-log.ts';
-import { inspectContainer, removeContainer, startContainer, startFailed } from './start-engine.ts';
-import { stopContainer } from './stop-engine.ts';
+import { inspectContainer, removeContainer, startContainer, startFailed } from './start-container.ts';
+import { stopContainer } from './stop-container.ts';
 import { watchExits } from './watch-exits.ts';
 
 export interface DockerRuntimeOptions {

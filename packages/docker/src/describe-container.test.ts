@@ -1,7 +1,7 @@
 import type { EngineSpec } from '@berth/core';
 import { asId } from '@berth/core';
 import { describe, expect, it } from 'vitest';
-import { describeContainer } from './engine-container.ts';
+import { describeContainer } from './describe-container.ts';
 import { deviceRequests, readDeviceRequests } from './gpu-driver.ts';
 
 const spec: EngineSpec = {
