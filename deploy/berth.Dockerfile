@@ -5,6 +5,6 @@ FROM ${NODE_IMAGE}
 WORKDIR /opt/berth
 COPY . .
 RUN ["node", "scripts/workspace.mjs", "install", "--prod"]
-ENV NODE_ENV=production
+ENV NODE_ENV=production PATH=/opt/berth/deploy/bin:$PATH
 ENTRYPOINT ["/opt/berth/node_modules/.bin/node", "/opt/berth/services/berth/src/main.ts"]
 CMD ["--help"]

@@ -53,7 +53,6 @@ test(
     buildProxyBase(directory, environment);
     const compose = (...args: string[]): string => runProgram('docker-compose', ['-f', composeFile, ...args], environment);
     compose('config', '-q');
-    opened.defer(() => void compose('down', '--volumes', '--timeout', '5'));
     compose('up', '--no-start', '--build', '--scale', 'edge=2');
     const networks = await engine.api.read<readonly DockerNetwork[]>('/networks');
     const own = networks.filter(({ Name }) => Name.startsWith(environment.BERTH_INSTALLATION));
@@ -81,6 +80,11 @@ test(
       const state = (await (await fetch(`${url}/admin/v1/state`)).json()) as { readonly edges: readonly unknown[] };
       return state.edges.length === 2;
     });
+
+    // The orchestrator leaves endpoints running for the next one, and the network stays as long as an endpoint is on it.
+    expect(compose('exec', '-T', 'edge', 'berth', 'stop', '--all')).toContain('stopped');
+    expect(await engine.api.read('/containers/json?all=1&filters={"label":["berth.installation"]}')).toEqual([]);
+    compose('down', '--volumes', '--timeout', '10');
   },
 );
 

@@ -75,11 +75,13 @@ export async function up({ args, env, cwd, print, complain }: CommandContext): P
     ]);
     if (outcome === 'ready') {
       print(announce({ url: urlOf(settings), catalog, why: mode.why }));
-      await Promise.race([aborted(stop.graceful), redis.ended.then(() => complain('berth: Redis ended unasked; Berth stops'))]);
+      await Promise.race([aborted(stop.graceful), redis.ended]);
+      if (!stop.graceful.aborted) complain('berth: Redis ended unasked; Berth stops. Its log is .berth/redis/redis.log');
     }
     return stop.graceful.aborted ? 0 : 1;
   } finally {
     await stopServices(services, stop.atOnce, say);
+    say('stopped');
   }
 }
 
@@ -136,7 +138,6 @@ async function stopServices(
   await sooner(edge.stop({ endpoints: false, graceMs: requestGraceMs }), atOnce, async () => edge.stop({ endpoints: false, graceMs: 0 }));
   const graceMs = atOnce.aborted ? 0 : endpointGraceMs;
   await sooner(orchestrator.stop({ endpoints: true, graceMs }), atOnce, async () => orchestrator.stop({ endpoints: true, graceMs: 0 }));
-  say('stopped');
 }
 
 async function sooner(work: Promise<void>, atOnce: AbortSignal, hurry: () => Promise<void>): Promise<void> {
