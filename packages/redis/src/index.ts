@@ -14,7 +14,8 @@ export type { EndpointRegistryOptions, RedisEndpointRegistry } from './registry/
 export { createRegistryReader } from './registry/registry-reader.ts';
 export type { RedisRegistryReader } from './registry/registry-reader.ts';
 export { createEdgeSession } from './session/edge-session.ts';
-export type { EdgeSessionOptions, RedisEdgeSession } from './session/edge-session.ts';
+export type { RedisEdgeSession } from './session/edge-session.ts';
+export type { EdgeSessionOptions } from './session/edge-session-options.ts';
 export { createFootprintStore } from './footprints/footprint-store.ts';
 export type { FootprintStoreOptions, MirrorProblem, RedisFootprintStore } from './footprints/footprint-store.ts';
 export { openInstallation } from './footprints/installation.ts';

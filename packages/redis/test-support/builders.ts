@@ -2,7 +2,8 @@ import { asId } from '@berth/core';
 import type { DrainingEndpoint, EdgeReplicaId, Generation, ReadyEndpoint, StartingEndpoint, StoppingEndpoint, Term } from '@berth/core';
 import { randomUUID } from 'node:crypto';
 import { createEdgeSession } from '../src/session/edge-session.ts';
-import type { EdgeSessionOptions, RedisEdgeSession } from '../src/session/edge-session.ts';
+import type { RedisEdgeSession } from '../src/session/edge-session.ts';
+import type { EdgeSessionOptions } from '../src/session/edge-session-options.ts';
 import type { RedisTarget } from '../src/connection/target.ts';
 
 /** A target whose host is used by one test only. */

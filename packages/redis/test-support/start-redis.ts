@@ -84,7 +84,10 @@ function endWithThisProcess(program: ChildProcess): void {
   if (program.pid === undefined) return;
   const guard = spawn('sh', ['-c', `cat; kill -9 ${program.pid}`], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
   guard.on('error', () => undefined);
-  program.once('exit', () => guard.kill('SIGKILL'));
+  program.once('exit', () => {
+    guard.kill('SIGKILL');
+    guard.stdin.destroy();
+  });
 }
 
 async function freePort(): Promise<number> {

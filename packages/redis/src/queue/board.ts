@@ -14,8 +14,7 @@ export interface PlacementBoard extends AsyncDisposable {
 /** Opens the placement queue for Bull Board. The adapter is Bull Board's own type, so that no BullMQ type leaves this package. */
 export function createPlacementBoard(target: RedisTarget): PlacementBoard {
   const connection = openConnection(target, 'board');
-  const queue = openQueue(connection, createKeys(target.hostId), { writesSettings: false });
-  queue.on('error', (error) => target.log('placement queue failed', { err: error }));
+  const queue = openQueue(connection, createKeys(target.hostId), { writesSettings: false, log: target.log });
   return {
     adapter: new BullMQAdapter(queue, { readOnlyMode: true }),
     async [Symbol.asyncDispose]() {

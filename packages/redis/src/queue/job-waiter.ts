@@ -1,8 +1,9 @@
 import { jobFailure, placeJobResult } from '@berth/contracts';
 import { OperationalError } from '@berth/core';
 import type { PlacementOutcome } from '@berth/core';
-import type { Queue, QueueEvents } from 'bullmq';
+import type { QueueEvents } from 'bullmq';
 import { redisUnavailable } from '../connection/errors.ts';
+import type { QueueHandle } from './queue-handle.ts';
 
 /** How a job ended. `lost`: Redis does not know it any more. */
 export type JobEnd =
@@ -15,11 +16,11 @@ export type JobEnd =
  * lost data; BullMQ 6.7.0, measured), so each job is also looked up at once and every `pollMs`.
  */
 export class JobWaiter implements Disposable {
-  readonly #queue: Queue;
+  readonly #queue: QueueHandle;
   readonly #waiting = new Map<string, PromiseWithResolvers<JobEnd>>();
   readonly #timer: NodeJS.Timeout;
 
-  constructor(queue: Queue, events: QueueEvents, options: { readonly pollMs: number }) {
+  constructor(queue: QueueHandle, events: QueueEvents, options: { readonly pollMs: number }) {
     this.#queue = queue;
     events.on('completed', ({ jobId, returnvalue }) => this.#settle(jobId, () => completed(returnvalue)));
     events.on('failed', ({ jobId, failedReason }) => this.#settle(jobId, () => failed(failedReason)));
@@ -58,12 +59,12 @@ export class JobWaiter implements Disposable {
 
   async #lookUp(jobId: string): Promise<void> {
     try {
-      const before = await this.#queue.getJob(jobId);
+      const before = await this.#queue.current.getJob(jobId);
       const state = before === undefined ? 'unknown' : await before.getState();
       if (state === 'unknown') return this.#settle(jobId, () => ({ kind: 'lost' }));
       if (state !== 'completed' && state !== 'failed') return;
       // What was read first may be older than its end.
-      const job = await this.#queue.getJob(jobId);
+      const job = await this.#queue.current.getJob(jobId);
       if (job === undefined) return;
       this.#settle(jobId, () => (state === 'completed' ? completed(job.returnvalue) : failed(job.failedReason ?? '')));
     } catch {

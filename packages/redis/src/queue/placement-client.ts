@@ -1,6 +1,5 @@
 import type { ModelName, PlacementClient, PlacementOutcome } from '@berth/core';
 import { QueueEvents } from 'bullmq';
-import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { within } from '../connection/errors.ts';
 import { openConnection } from '../connection/open-connection.ts';
@@ -9,6 +8,7 @@ import { createKeys, QUEUE_NAME } from '../keys.ts';
 import { closeQueue } from './close-queue.ts';
 import { JobWaiter } from './job-waiter.ts';
 import { addPlacement, openQueue } from './placement-queue.ts';
+import { QueueHandle } from './queue-handle.ts';
 
 export interface PlacementClientOptions {
   readonly target: RedisTarget;
@@ -23,7 +23,7 @@ const ADD_TIMEOUT_MS = 1500;
 export class RedisPlacementClient implements PlacementClient, AsyncDisposable {
   readonly #queueConnection: Redis;
   readonly #eventsConnection: Redis;
-  readonly #queue: Queue;
+  readonly #queue: QueueHandle;
   readonly #events: QueueEvents;
   readonly #waiter: JobWaiter;
   readonly #placing = new Map<ModelName, Promise<PlacementOutcome>>();
@@ -33,11 +33,9 @@ export class RedisPlacementClient implements PlacementClient, AsyncDisposable {
     const keys = createKeys(target.hostId);
     this.#queueConnection = openConnection(target, 'edge-queue');
     this.#eventsConnection = openConnection(target, 'subscriber');
-    this.#queue = openQueue(this.#queueConnection, keys, { writesSettings: false });
+    this.#queue = new QueueHandle(() => openQueue(this.#queueConnection, keys, { writesSettings: false, log: target.log }));
     this.#events = new QueueEvents(QUEUE_NAME, { connection: this.#eventsConnection, prefix: keys.prefix });
-    const onError = (error: Error): void => target.log('placement queue failed', { err: error });
-    this.#queue.on('error', onError);
-    this.#events.on('error', onError);
+    this.#events.on('error', (error) => target.log('placement events failed', { err: error }));
     this.#waiter = new JobWaiter(this.#queue, this.#events, { pollMs: options.pollMs ?? 5000 });
   }
 
@@ -65,7 +63,7 @@ export class RedisPlacementClient implements PlacementClient, AsyncDisposable {
 
   async #place(model: ModelName): Promise<PlacementOutcome> {
     for (;;) {
-      const jobId = await within(ADD_TIMEOUT_MS, `take a placement job for ${model}`, addPlacement(this.#queue, model));
+      const jobId = await within(ADD_TIMEOUT_MS, `take a placement job for ${model}`, addPlacement(this.#queue.current, model));
       const end = await this.#waiter.wait(jobId);
       if (end.kind === 'completed') return end.outcome;
       if (end.kind === 'failed') throw end.error;

@@ -247,6 +247,40 @@ describe('placement queue', () => {
     expect(performance.now() - begun).toBeLessThan(2000);
   });
 
+  it('works once Redis answers, if it hung when the process started', async () => {
+    await using other = await startRedis();
+    other.hang();
+    const away = { ...target, url: other.url };
+    await using client = createPlacementClient({ target: away });
+    await using worker = createPlacementWorker({ target: away });
+    const early = await Promise.allSettled([client.place(llama, { signal: never }), worker.ensureTending()]);
+    expect(early).toMatchObject([{ reason: { code: 'REDIS_UNAVAILABLE' } }, { reason: { code: 'REDIS_UNAVAILABLE' } }]);
+    other.resume();
+    await until('a job can be added', () => works(worker.ensurePlacement(llama)));
+    const stop = new AbortController();
+    const run = worker.run(termOf('1', stop.signal), async () => ready);
+    expect(await client.place(llama, { signal: never })).toEqual(ready);
+    stop.abort();
+    await run;
+  });
+
+  it('works once Redis lets it, if its first question was refused', async () => {
+    const user = `user-${target.hostId}`;
+    await raw.call('ACL', 'SETUSER', user, 'on', '>secret', '~*', '&*', '+@all', '-info');
+    const refused = { ...target, url: redis.url.replace('redis://', `redis://${user}:secret@`) };
+    await using client = createPlacementClient({ target: refused });
+    await using worker = createPlacementWorker({ target: refused });
+    const early = await Promise.allSettled([client.place(llama, { signal: never }), worker.ensureTending()]);
+    expect(early).toMatchObject([{ reason: { code: 'REDIS_UNAVAILABLE' } }, { reason: { code: 'REDIS_UNAVAILABLE' } }]);
+    await raw.call('ACL', 'SETUSER', user, '+info');
+    await until('the orchestrator can add a job', () => works(worker.ensurePlacement(llama)));
+    const stop = new AbortController();
+    const run = worker.run(termOf('1', stop.signal), async () => ready);
+    await until('the edge can too', () => works(client.place(llama, { signal: never })));
+    stop.abort();
+    await run;
+  });
+
   it('settles the run while Redis is away', async () => {
     await using other = await startRedis();
     await using worker = createPlacementWorker({ target: { ...target, url: other.url } });
@@ -271,3 +305,10 @@ describe('placement queue', () => {
     expect((await board.adapter.getJobs(['waiting'], 0, 10)).map((job) => job.data)).toEqual([{ version: 1, model: 'llama' }]);
   });
 });
+
+function works(call: Promise<unknown>): Promise<boolean> {
+  return call.then(
+    () => true,
+    () => false,
+  );
+}

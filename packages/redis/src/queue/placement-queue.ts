@@ -3,6 +3,7 @@ import type { ModelName } from '@berth/core';
 import { Queue } from 'bullmq';
 import type { Job, JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
+import type { RedisLog } from '../connection/target.ts';
 import type { Keys } from '../keys.ts';
 import { QUEUE_NAME } from '../keys.ts';
 
@@ -28,13 +29,15 @@ export function placementDedupId(model: ModelName): string {
 }
 
 /** The queue of one GPU host on a connection of its caller's. Only the orchestrator's writes the queue's own settings. */
-export function openQueue(connection: Redis, keys: Keys, options: { readonly writesSettings: boolean }): Queue {
-  return new Queue(QUEUE_NAME, {
+export function openQueue(connection: Redis, keys: Keys, options: { readonly writesSettings: boolean; readonly log: RedisLog }): Queue {
+  const queue = new Queue(QUEUE_NAME, {
     connection,
     prefix: keys.prefix,
     skipMetasUpdate: !options.writesSettings,
     streams: { events: { maxLen: EVENTS_KEPT } },
   });
+  queue.on('error', (error) => options.log('placement queue failed', { err: error }));
+  return queue;
 }
 
 /** Adds the model's job, or finds the one there is: its id is returned either way. */

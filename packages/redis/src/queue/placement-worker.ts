@@ -1,7 +1,7 @@
 import { placeJobData } from '@berth/contracts';
 import type { ModelName, PlacementJob, PlacementWorker, StepLog, StepOutcome, Term } from '@berth/core';
 import { UnrecoverableError, Worker } from 'bullmq';
-import type { Job, Queue } from 'bullmq';
+import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { within } from '../connection/errors.ts';
 import { closeConnection, openConnection } from '../connection/open-connection.ts';
@@ -11,6 +11,7 @@ import type { Keys } from '../keys.ts';
 import { releaseActiveJobs } from '../scripts/release-active-jobs.ts';
 import { atMost, closeQueue } from './close-queue.ts';
 import { addPlacement, addTending, openQueue, placementDedupId } from './placement-queue.ts';
+import { QueueHandle } from './queue-handle.ts';
 import { runStep } from './run-step.ts';
 
 export interface PlacementWorkerOptions {
@@ -29,14 +30,14 @@ export class RedisPlacementWorker implements PlacementWorker, AsyncDisposable {
   readonly #options: PlacementWorkerOptions;
   readonly #keys: Keys;
   readonly #connection: Redis;
-  readonly #queue: Queue;
+  readonly #queue: QueueHandle;
 
   constructor(options: PlacementWorkerOptions) {
     this.#options = options;
     this.#keys = createKeys(options.target.hostId);
     this.#connection = openConnection(options.target, 'registry');
-    this.#queue = openQueue(this.#connection, this.#keys, { writesSettings: true });
-    this.#queue.on('error', (error) => options.target.log('placement queue failed', { err: error }));
+    const { log } = options.target;
+    this.#queue = new QueueHandle(() => openQueue(this.#connection, this.#keys, { writesSettings: true, log }));
   }
 
   /**
@@ -99,30 +100,34 @@ export class RedisPlacementWorker implements PlacementWorker, AsyncDisposable {
   }
 
   async ensurePlacement(model: ModelName): Promise<void> {
-    await within(CALL_TIMEOUT_MS, `take a placement job for ${model}`, addPlacement(this.#queue, model));
+    await within(CALL_TIMEOUT_MS, `take a placement job for ${model}`, addPlacement(this.#queue.current, model));
   }
 
   async ensureTending(): Promise<void> {
-    await within(CALL_TIMEOUT_MS, 'take the tending job', addTending(this.#queue));
+    await within(CALL_TIMEOUT_MS, 'take the tending job', addTending(this.#queue.current));
   }
 
   async openModels(): Promise<ReadonlySet<ModelName>> {
-    const jobs = await within(CALL_TIMEOUT_MS, 'list placement jobs', this.#queue.getJobs(['wait', 'active', 'delayed', 'prioritized']));
+    const jobs = await within(
+      CALL_TIMEOUT_MS,
+      'list placement jobs',
+      this.#queue.current.getJobs(['wait', 'active', 'delayed', 'prioritized']),
+    );
     // A job that ends while the list is read leaves a hole.
     const open = jobs.filter((job: Job | undefined) => job?.name === 'place');
     return new Set(open.map((job) => placeJobData.readValue(job.data).model));
   }
 
   async #prepare(): Promise<void> {
-    await this.#queue.setGlobalConcurrency(1);
+    await this.#queue.current.setGlobalConcurrency(1);
     await releaseActiveJobs(this.#connection, this.#keys);
-    await this.#queue.promoteJobs();
+    await this.#queue.current.promoteJobs();
   }
 
   async #promote(model: ModelName): Promise<void> {
-    const jobId = await this.#queue.getDeduplicationJobId(placementDedupId(model));
+    const jobId = await this.#queue.current.getDeduplicationJobId(placementDedupId(model));
     if (jobId === null) return;
-    const job = await this.#queue.getJob(jobId);
+    const job = await this.#queue.current.getJob(jobId);
     if (job !== undefined && (await job.isDelayed())) await job.promote().catch(() => undefined);
   }
 

@@ -12,7 +12,8 @@ import { createKeys } from '../keys.ts';
 import { createEndpointRegistry } from '../registry/endpoint-registry.ts';
 import type { RedisEndpointRegistry } from '../registry/endpoint-registry.ts';
 import { takeLeadership } from '../scripts/take-leadership.ts';
-import type { EdgeSessionOptions, RedisEdgeSession } from './edge-session.ts';
+import type { EdgeSessionOptions } from './edge-session-options.ts';
+import type { RedisEdgeSession } from './edge-session.ts';
 
 const llama = asId<ModelName>('llama');
 

@@ -1,49 +1,25 @@
-import { asId, OperationalError } from '@berth/core';
-import type {
-  AcquireAnswer,
-  EdgeReplicaId,
-  EdgeSession,
-  Generation,
-  ModelName,
-  PlacementRight,
-  RequestSlot,
-  WaiterTicket,
-} from '@berth/core';
+import { asId } from '@berth/core';
+import type { AcquireAnswer, EdgeSession, Generation, ModelName, PlacementRight, RequestSlot, WaiterTicket } from '@berth/core';
 import type { Redis } from 'ioredis';
 import { randomUUID } from 'node:crypto';
 import { asRedisError, redisUnavailable } from '../connection/errors.ts';
 import { closeConnection, openConnection } from '../connection/open-connection.ts';
-import type { RedisTarget } from '../connection/target.ts';
 import { createKeys } from '../keys.ts';
 import type { Keys } from '../keys.ts';
 import { leaveEdge } from '../scripts/leave-edge.ts';
 import { syncEdge } from '../scripts/sync-edge.ts';
 import type { SyncAnswer } from '../scripts/sync-edge.ts';
+import type { EdgeSessionOptions } from './edge-session-options.ts';
 import { LeaseTable } from './lease-table.ts';
 import type { ReportedLease } from './lease-table.ts';
 import { LeasedSlot } from './lease.ts';
 import type { Lease } from './lease.ts';
 import { PendingCalls } from './pending.ts';
 import type { Pending, JoinAnswer } from './pending.ts';
+import { queueFull } from './queue-full.ts';
+import { SocketCloser } from './socket-closer.ts';
 import { Waiters, wholeMs } from './waiters.ts';
 import type { Waiter } from './waiters.ts';
-
-export interface EdgeSessionOptions {
-  readonly target: RedisTarget;
-  /** Unique per process. */
-  readonly id: EdgeReplicaId;
-  /** How long this replica's record lives without a sync. A lease is valid for 0.8 of it after its sync was sent. */
-  readonly leaseTtlMs: number;
-  /** Time between two syncs when nothing else causes one. */
-  readonly leaseRenewMs: number;
-  /** How much longer than a lease is valid requests go on beginning while Redis is away. */
-  readonly degradedMs: number;
-  /** Waiters over all edge replicas. */
-  readonly maxWaitersPerModel: number;
-  readonly maxWaiters: number;
-  /** Closing the sockets to an endpoint may take this long; then the lease is given back all the same. Default 2000. */
-  readonly closeSocketsTimeoutMs?: number;
-}
 
 /** Share of the ttl for which a lease is used: it ends here, by the clock of this process, before it ends in Redis. */
 const VALID_SHARE = 0.8;
@@ -59,7 +35,7 @@ export class RedisEdgeSession implements EdgeSession, AsyncDisposable {
   readonly #waiters = new Waiters();
   readonly #pending = new PendingCalls();
   readonly #endRequest = (lease: Lease): void => this.#end(lease);
-  #closeSockets: (generation: Generation) => Promise<void> = async () => undefined;
+  readonly #sockets: SocketCloser;
   #timer: NodeJS.Timeout | undefined;
   #seq = 0;
   #running: Promise<void> | null = null;
@@ -72,11 +48,12 @@ export class RedisEdgeSession implements EdgeSession, AsyncDisposable {
   constructor(options: EdgeSessionOptions) {
     this.#options = options;
     this.#keys = createKeys(options.target.hostId);
+    this.#sockets = new SocketCloser(options.closeSocketsTimeoutMs ?? 2000, options.target.log);
     this.#table = new LeaseTable({
       validMs: options.leaseTtlMs * VALID_SHARE,
       degradedMs: options.degradedMs,
       onDrained: (lease) => void this.#closeDrained(lease),
-      onGone: (lease) => void this.#closeSocketsTo(lease),
+      onGone: (lease) => void this.#sockets.close(lease.generation),
     });
     this.#connection = openConnection(options.target, 'session');
     this.#subscriber = openConnection(options.target, 'subscriber');
@@ -106,7 +83,7 @@ export class RedisEdgeSession implements EdgeSession, AsyncDisposable {
   }
 
   onLeaseEnding(closeSockets: (generation: Generation) => Promise<void>): void {
-    this.#closeSockets = closeSockets;
+    this.#sockets.closeWith(closeSockets);
   }
 
   suspect(generation: Generation): void {
@@ -150,7 +127,7 @@ export class RedisEdgeSession implements EdgeSession, AsyncDisposable {
     const answer = this.#pending.wantJoin(entry);
     this.#kick();
     const joined = await answer;
-    if (joined !== 'joined') throw this.#queueFull(waiter.model, joined);
+    if (joined !== 'joined') throw queueFull(waiter.model, joined, this.#options);
     return { leave: () => this.#leave(entry) };
   }
 
@@ -288,28 +265,10 @@ export class RedisEdgeSession implements EdgeSession, AsyncDisposable {
 
   /** Closes the sockets of a drained endpoint, then gives the lease back with the next sync. */
   async #closeDrained(lease: Lease): Promise<void> {
-    await this.#closeSocketsTo(lease);
+    await this.#sockets.close(lease.generation);
     lease.closing = false;
     lease.closed = true;
     this.#kick();
-  }
-
-  async #closeSocketsTo(lease: Lease): Promise<void> {
-    const timeoutMs = this.#options.closeSocketsTimeoutMs ?? 2000;
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<void>((resolve) => {
-      timer = setTimeout(() => {
-        this.#options.target.log('sockets were not closed in time', { generation: lease.generation, timeoutMs });
-        resolve();
-      }, timeoutMs);
-    });
-    try {
-      await Promise.race([this.#closeSockets(lease.generation), timeout]);
-    } catch (error) {
-      this.#options.target.log('sockets could not be closed', { generation: lease.generation, err: error });
-    } finally {
-      clearTimeout(timer);
-    }
   }
 
   #firstConnection(): Promise<void> {
@@ -322,18 +281,6 @@ export class RedisEdgeSession implements EdgeSession, AsyncDisposable {
 
   #assertOpen(): void {
     if (this.#closed) throw redisUnavailable('answer', new Error('this edge replica is shutting down'));
-  }
-
-  #queueFull(model: ModelName, answer: 'model-full' | 'full'): OperationalError {
-    const { maxWaitersPerModel, maxWaiters } = this.#options;
-    const which = answer === 'full' ? `${maxWaiters} requests wait for models` : `${maxWaitersPerModel} requests wait for ${model}`;
-    return new OperationalError({
-      code: 'QUEUE_FULL',
-      message: `Already ${which}, which is the limit. Try again when its placement has gone on.`,
-      retryable: true,
-      retryAfterMs: 5000,
-      details: { model, maxWaitersPerModel, maxWaiters },
-    });
   }
 }
 
