@@ -3,7 +3,7 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Catalog } from '@berth/config';
 import type { EdgeSession, PlacementClient, RegistryReader } from '@berth/core';
 import { OperationalError } from '@berth/core';
-import { errorAnswer } from './errors/error-answer.ts';
+import { errorAnswer, unexpectedAnswer } from './errors/error-answer.ts';
 import { EndpointWaits } from './placement/endpoint-waits.ts';
 import { PlacementWatch } from './placement/placement-watch.ts';
 import { SharedPlacements } from './placement/shared-placements.ts';
@@ -70,8 +70,7 @@ export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
   }
   hono.onError((error, context) => {
     parts.logger.error({ route: context.req.path.slice(0, 200), err: error }, 'request handler failed');
-    const message = 'Berth failed on this request in a way it does not expect; its log tells more.';
-    return context.json({ error: { message, type: 'server_error', param: null, code: 'INTERNAL' } }, 500);
+    return context.body(unexpectedAnswer('openai').body, 500, { 'content-type': 'application/json' });
   });
   hono.notFound((context) => {
     const { method, path } = context.req;

@@ -16,3 +16,5 @@ try {
   process.stderr.write(`${error.message}\n`);
   process.exitCode = 1;
 }
+// All is closed. A BullMQ object that never reached Redis goes on connecting for ever (6.7.0, seen) and would keep the process.
+process.exit();

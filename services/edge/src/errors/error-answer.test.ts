@@ -1,7 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { anthropicErrorSchema, errorEnvelopeSchema } from '@berth/contracts';
 import { ERROR_CODES, OperationalError } from '@berth/core';
-import { errorAnswer, errorFrame, faultOf } from './error-answer.ts';
+import { errorAnswer, errorFrame, faultOf, unexpectedAnswer } from './error-answer.ts';
 import { HTTP_ERRORS } from './error-table.ts';
 
 describe('errorAnswer', () => {
@@ -24,6 +24,12 @@ describe('errorAnswer', () => {
     const failure = new OperationalError({ code: 'DOES_NOT_FIT', message: 'too big', retryable: false });
     expect(errorAnswer(failure, 'openai').headers).toContain('x-should-retry');
   });
+});
+
+test('a bug is told as no more than that, with 500', () => {
+  expect(unexpectedAnswer('openai').status).toBe(500);
+  expect(errorEnvelopeSchema.parse(JSON.parse(unexpectedAnswer('openai').body)).error.code).toBe('INTERNAL');
+  expect(anthropicErrorSchema.safeParse(JSON.parse(unexpectedAnswer('messages').body)).success).toBe(true);
 });
 
 describe('errorFrame', () => {

@@ -39,13 +39,24 @@ export function faultOf(failure: FailureShape): StreamFault {
  */
 export function errorAnswer(failure: FailureShape, dialect: Dialect): ErrorAnswer {
   const { status } = HTTP_ERRORS[failure.code];
-  const fault = faultOf(failure);
-  const body = JSON.stringify(dialect === 'messages' ? anthropicBody(fault, status) : { error: fault });
-  const headers = ['content-type', 'application/json', 'content-length', String(Buffer.byteLength(body))];
+  const extra: string[] = [];
   const seconds = retryAfterSeconds(failure);
-  if (seconds !== null) headers.push('retry-after', String(seconds));
-  if (status >= 500 && !failure.retryable) headers.push('x-should-retry', 'false');
-  return { status, headers, body };
+  if (seconds !== null) extra.push('retry-after', String(seconds));
+  if (status >= 500 && !failure.retryable) extra.push('x-should-retry', 'false');
+  return answerOf(status, faultOf(failure), dialect, extra);
+}
+
+/** What a client learns of a bug. */
+export const UNEXPECTED_FAULT: StreamFault = {
+  message: 'Berth failed on this request in a way it does not expect; its log tells more.',
+  type: 'server_error',
+  param: null,
+  code: 'INTERNAL',
+};
+
+/** The answer to a request on which a bug showed. */
+export function unexpectedAnswer(dialect: Dialect): ErrorAnswer {
+  return answerOf(500, UNEXPECTED_FAULT, dialect, []);
 }
 
 /**
@@ -57,6 +68,11 @@ export function errorFrame(fault: StreamFault, dialect: Dialect): string {
   if (dialect === 'openai') return `data: ${JSON.stringify({ error: fault })}\n\n`;
   const { code, message, param } = fault;
   return `event: error\ndata: ${JSON.stringify({ type: 'error', code, message, param, sequence_number: 0 })}\n\n`;
+}
+
+function answerOf(status: number, fault: StreamFault, dialect: Dialect, extra: readonly string[]): ErrorAnswer {
+  const body = JSON.stringify(dialect === 'messages' ? anthropicBody(fault, status) : { error: fault });
+  return { status, headers: ['content-type', 'application/json', 'content-length', String(Buffer.byteLength(body)), ...extra], body };
 }
 
 function anthropicBody(fault: StreamFault, status: number | null): object {

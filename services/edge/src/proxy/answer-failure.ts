@@ -1,6 +1,5 @@
 import { isOperationalError } from '@berth/core';
-import type { FailureShape } from '@berth/core';
-import { errorAnswer, errorFrame, faultOf } from '../errors/error-answer.ts';
+import { errorAnswer, errorFrame, faultOf, unexpectedAnswer, UNEXPECTED_FAULT } from '../errors/error-answer.ts';
 import type { EdgeLogger } from '../telemetry/edge-logger.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
 import { ClientLeft } from './client-answer.ts';
@@ -25,20 +24,14 @@ export function answerFailure(parts: {
   }
   record.outcome = 'failed';
   if (!isOperationalError(error)) logger.error({ requestId: record.requestId, err: error }, 'request handler failed');
-  const failure = isOperationalError(error) ? error : UNEXPECTED;
-  record.code = isOperationalError(error) ? error.code : 'INTERNAL';
+  const failure = isOperationalError(error) ? error : null;
+  record.code = failure?.code ?? 'INTERNAL';
   if (answer.headSent) {
-    answer.write(errorFrame(faultOf(failure), dialect));
+    answer.write(errorFrame(failure === null ? UNEXPECTED_FAULT : faultOf(failure), dialect));
     answer.end();
     return;
   }
-  const { status, headers, body } = errorAnswer(failure, dialect);
+  const { status, headers, body } = failure === null ? unexpectedAnswer(dialect) : errorAnswer(failure, dialect);
   answer.begin(status, '', [...headers, 'x-request-id', record.requestId], false);
   answer.end(body);
 }
-
-const UNEXPECTED: FailureShape = {
-  code: 'STALE_STATE',
-  message: 'Berth failed on this request in a way it does not expect; its log tells more.',
-  retryable: false,
-};

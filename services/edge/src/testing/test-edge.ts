@@ -5,7 +5,7 @@ import { loadCatalog } from '@berth/config';
 import type { Catalog } from '@berth/config';
 import { createEdgeApp } from '../app.ts';
 import type { EdgeApp } from '../app.ts';
-import { createEdgeServer } from '../server.ts';
+import { closeGracefully, createEdgeServer } from '../server.ts';
 import type { EdgeLogger } from '../telemetry/edge-logger.ts';
 import { FakeHost } from './fake-host.ts';
 
@@ -78,9 +78,14 @@ export class TestEdge implements AsyncDisposable {
     });
   }
 
+  /** Stops it as a signal does. */
+  close(graceMs: number): Promise<void> {
+    this.app.beginShutdown();
+    return closeGracefully(this.#server, graceMs);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.closeAllConnections();
-    this.#server.close();
+    if (this.#server.listening) await this.close(0);
     await this.app[Symbol.asyncDispose]();
   }
 }

@@ -1,0 +1,55 @@
+import { request } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { expect, test } from 'vitest';
+import { chunkFrame, FakeEngine } from './testing/fake-engine.ts';
+import { TestEdge } from './testing/test-edge.ts';
+import { waitUntil } from './testing/wait-until.ts';
+
+test('a stream in flight is finished while the edge stops, and new connections are refused', async () => {
+  await using edge = await TestEdge.start();
+  const answers: ServerResponse[] = [];
+  await using engine = await FakeEngine.start((_, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).write(chunkFrame('tiny', 'one'));
+    answers.push(response);
+  });
+  edge.host.serve('tiny', engine.url);
+  const stream = await edge.post('/v1/chat/completions', { model: 'tiny', stream: true });
+
+  const closing = edge.close(10_000);
+  await expect(fetch(`${edge.url}/health/live`)).rejects.toThrow();
+  answers[0]?.end('data: [DONE]\n\n');
+  expect(await stream.text()).toBe(`${chunkFrame('tiny', 'one')}data: [DONE]\n\n`);
+  await closing;
+  expect(edge.host.inFlight()).toBe(0);
+});
+
+test('what is still in flight after the grace is cut, at the engine too', async () => {
+  await using edge = await TestEdge.start();
+  await using engine = await FakeEngine.start((_, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).write(chunkFrame('tiny', 'one'));
+  });
+  edge.host.serve('tiny', engine.url);
+  const stream = await edge.post('/v1/chat/completions', { model: 'tiny', stream: true });
+  const waiting = edge.post('/v1/chat/completions', { model: 'plain' });
+  await waitUntil('waiting', () => edge.host.waiters === 1);
+  const lost = Promise.all([expect(stream.text()).rejects.toThrow(), expect(waiting).rejects.toThrow()]);
+  await edge.close(50);
+  await lost;
+  await engine.seen[0]?.aborted;
+  await waitUntil('forgotten', () => edge.host.waiters === 0 && edge.host.inFlight() === 0);
+});
+
+test('several requests on one connection are answered in turn', async () => {
+  await using edge = await TestEdge.start();
+  await using engine = await FakeEngine.start((_, response, body) => response.writeHead(200).end(body));
+  edge.host.serve('tiny', engine.url);
+  for (let round = 0; round < 3; round += 1) {
+    const call = request(`${edge.url}/v1/completions`, { method: 'POST', headers: { connection: 'keep-alive' } });
+    call.end(`{"model":"tiny","n":${round}}`);
+    const [response] = (await once(call, 'response')) as [IncomingMessage];
+    expect(await text(response)).toBe(`{"model":"tiny","n":${round}}`);
+  }
+  expect(engine.connections).toBe(1);
+});
