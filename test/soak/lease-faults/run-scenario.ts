@@ -75,7 +75,7 @@ function settingsOf({ leaseTtlMs, degradedMs, careless = false }: Scenario, redi
     degradedMs,
     leader: { ttlMs: 3000, renewMs: 500, abortAfterMs: 2000 },
     longestMs: 3000,
-    clientsPerEdge: 6,
+    clientsPerEdge: 16,
     drainTimeoutMs: 8000,
     careless,
   };

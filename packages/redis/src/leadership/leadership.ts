@@ -44,9 +44,12 @@ export class Leadership implements AsyncDisposable {
    */
   async run(onTerm: (term: Term) => Promise<void>, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      const begunAtMs = performance.now();
       const term = await this.#take();
       if (term !== null) await this.#lead(term, onTerm, signal);
-      await sleep(this.#options.renewMs, undefined, { signal }).catch(() => undefined);
+      // A long term that ended (Redis was emptied) is followed by the next one at once; short ones must not follow each other in a rush.
+      const restMs = begunAtMs + this.#options.renewMs - performance.now();
+      if (restMs > 0) await sleep(restMs, undefined, { signal }).catch(() => undefined);
     }
   }
 
