@@ -3,7 +3,7 @@ import type { ModelName, PlacementJob, PlacementWorker, StepLog, StepOutcome, Te
 import { UnrecoverableError, Worker } from 'bullmq';
 import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
-import { within } from '../connection/errors.ts';
+import { redisUnavailable, within } from '../connection/errors.ts';
 import { closeConnection, openConnection } from '../connection/open-connection.ts';
 import type { RedisTarget } from '../connection/target.ts';
 import { createKeys, QUEUE_NAME } from '../keys.ts';
@@ -41,7 +41,7 @@ export class RedisPlacementWorker implements PlacementWorker, AsyncDisposable {
   }
 
   /**
-   * Also throws `LEADERSHIP_LOST` when a step met another epoch, and `REDIS_UNAVAILABLE` when the queue cannot be prepared. Jobs that an
+   * Also throws `LEADERSHIP_LOST` when a step met another epoch, and `REDIS_UNAVAILABLE` when the queue cannot be prepared or its worker ends. Jobs that an
    * earlier leader left half-way are taken over at once: fenced as it is, it can do nothing more with them.
    */
   async run(term: Term, step: (job: PlacementJob, log: StepLog) => Promise<StepOutcome>): Promise<void> {
@@ -77,11 +77,15 @@ export class RedisPlacementWorker implements PlacementWorker, AsyncDisposable {
     });
     // The job may run elsewhere by now: the term decides whether this process may go on.
     worker.on('lockRenewalFailed', (jobIds) => this.#options.target.log('job locks could not be renewed', { jobIds }));
-    const running = worker.run();
-    running.catch((error: unknown) => this.#options.target.log('placement worker failed', { err: error }));
+    let over = false;
+    const onEnded = (cause: unknown): void => {
+      if (!over) lost.abort(redisUnavailable('run placement jobs', cause));
+    };
+    worker.run().then(() => onEnded(new Error('the worker ended by itself')), onEnded);
     try {
       await untilAborted(AbortSignal.any([term.signal, lost.signal]));
     } finally {
+      over = true;
       // Nothing more is fetched, and the step under way settles. Noting its end needs Redis, which may be away.
       await worker.pause(true);
       await settled;
