@@ -35,6 +35,10 @@ export interface BerthOptions {
   readonly edges?: number;
   /** Default `process`. */
   readonly runtime?: 'process' | 'docker';
+  /** Over the services' environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Changes the simulated host before anything of Berth starts. */
+  readonly prepare?: (host: SimulatedHost) => Promise<void>;
   /** Merged over the fast protocol. */
   readonly catalog?: Readonly<Record<string, unknown>>;
 }
@@ -93,6 +97,7 @@ export async function startBerth(options: BerthOptions): Promise<BerthUnderTest>
     }),
   );
   const { host } = testHost;
+  await options.prepare?.(host);
   const catalogPath = join(directory, 'berth.yaml');
   const writeCatalog = (models: BerthOptions['models']) =>
     writeFile(catalogPath, stringify(catalogOf({ ...options, models }, testHost.catalog)));
@@ -105,6 +110,7 @@ export async function startBerth(options: BerthOptions): Promise<BerthUnderTest>
     BERTH_CONFIG: catalogPath,
     BERTH_FOOTPRINTS_FILE: footprintsFile,
     BERTH_LOG_LEVEL: 'debug',
+    ...options.env,
   };
   let started = 0;
   let present: Service;
@@ -117,11 +123,10 @@ export async function startBerth(options: BerthOptions): Promise<BerthUnderTest>
       readyUrl: `http://127.0.0.1:${port}/health/live`,
       cwd: directory,
     });
-    opened.use(service);
     present = service;
     return service;
   };
-  await startOrchestrator();
+  opened.use(await startOrchestrator());
   const edges: Service[] = [];
   const urls: string[] = [];
   for (let index = 0; index < (options.edges ?? 1); index += 1) {
@@ -141,7 +146,7 @@ export async function startBerth(options: BerthOptions): Promise<BerthUnderTest>
   }
   const urlOf = (edge = 0): string => urls[edge] ?? '';
   const client = (edge = 0) => new OpenAI({ baseURL: `${urlOf(edge)}/v1`, apiKey: 'none', maxRetries: 0, timeout: 120_000 });
-  await eventually('a leader', async () => (await fetch(`${urlOf()}/health/placement`)).status === 200);
+  await eventually('a leader', async () => (await fetch(`${urlOf()}/health/placement`)).status === 200, 60_000);
 
   const resources = opened.move();
   return {

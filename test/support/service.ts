@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { eventually } from './eventually.ts';
 
-const ENTRY_POINTS = {
+export const ENTRY_POINTS = {
   edge: fileURLToPath(new URL('../../services/edge/src/main.ts', import.meta.url)),
   orchestrator: fileURLToPath(new URL('../../services/orchestrator/src/main.ts', import.meta.url)),
 } as const;

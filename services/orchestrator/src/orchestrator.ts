@@ -23,8 +23,6 @@ import { HostClock } from './term/host-clock.ts';
 import { runTerm } from './term/run-term.ts';
 import type { Host } from './term/term-context.ts';
 
-/** Time for one nvidia-smi: the first query without persistence mode initialises the driver. */
-const NVIDIA_SMI_TIMEOUT_MS = 15_000;
 const GPU_RETRY_MS = 10_000;
 
 export interface Orchestrator extends AsyncDisposable {
@@ -127,7 +125,7 @@ function buildHost(parts: {
     runtime,
     engines: createEngineClient(),
     gpus: new GpuMonitor({
-      probe: createGpuProbe(parts.nvidiaSmi, { timeoutMs: NVIDIA_SMI_TIMEOUT_MS, now }),
+      probe: createGpuProbe(parts.nvidiaSmi, { timeoutMs: settings.nvidiaSmiTimeoutMs, now }),
       log,
       now,
       retryAfterMs: GPU_RETRY_MS,

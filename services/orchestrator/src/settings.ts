@@ -1,4 +1,4 @@
-import { environmentFields, parseEnvironment, type Reach } from '@berth/config';
+import { environmentFields, parseDuration, parseEnvironment, type Reach } from '@berth/config';
 import type { Secret } from '@berth/config';
 import type { LogLevel } from '@berth/telemetry';
 import { z } from 'zod';
@@ -24,6 +24,8 @@ export interface OrchestratorSettings {
   readonly huggingfaceHome: string | null;
   /** Path or volume that engines mount as their Hugging Face cache, in place of the catalog's; `null`: the catalog's. */
   readonly huggingfaceCache: string | null;
+  /** For one run of nvidia-smi; without persistence mode the first one initialises the driver. */
+  readonly nvidiaSmiTimeoutMs: number;
   readonly logLevel: LogLevel;
   /** For `envFrom` and `HF_TOKEN`. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -41,6 +43,7 @@ const schema = z.object({
   BERTH_DOCKER_SOCKET: environmentFields.path().optional(),
   BERTH_HF_HOME: environmentFields.path().optional(),
   BERTH_HUGGINGFACE_CACHE: environmentFields.path().optional(),
+  BERTH_NVIDIA_SMI_TIMEOUT: z.string().default('15s').transform(parseDuration),
   BERTH_LOG_LEVEL: environmentFields.logLevel(),
 });
 
@@ -59,6 +62,7 @@ export function readOrchestratorSettings(env: Readonly<Record<string, string | u
     dockerSocket: parsed.BERTH_DOCKER_SOCKET ?? null,
     huggingfaceHome: parsed.BERTH_HF_HOME ?? null,
     huggingfaceCache: parsed.BERTH_HUGGINGFACE_CACHE ?? null,
+    nvidiaSmiTimeoutMs: parsed.BERTH_NVIDIA_SMI_TIMEOUT,
     logLevel: parsed.BERTH_LOG_LEVEL,
     environment: env,
   };

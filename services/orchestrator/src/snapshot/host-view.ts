@@ -6,11 +6,12 @@ import type { Observed } from './observe.ts';
 /** The ledger of this host as people and `/admin/v1/state` see it. */
 export function buildHostView(context: TermContext, observed: Observed, snapshot: Snapshot): HostView {
   const ledgers = buildLedger(snapshot);
-  const problem = context.gpus.problem;
   return {
     updatedAtMs: observed.state.nowMs,
     readingsAvailable: context.gpus.available,
-    problems: problem === null ? [] : [{ code: problem.code, message: problem.message }],
+    problems: [context.gpus.problem, context.outage.problem]
+      .filter((problem) => problem !== null)
+      .map(({ code, message }) => ({ code, message })),
     gpus: (context.gpus.latest?.gpus ?? []).map((gpu) => viewOf(context, observed, gpu, ledgers.get(gpu.uuid))),
   };
 }

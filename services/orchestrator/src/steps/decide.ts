@@ -56,6 +56,7 @@ export function viewOf(context: TermContext, { state, demand }: Observed, endpoi
     pinned: settings?.pinned ?? false,
     drained: endpoint.state === 'draining' && context.drains.isDrained(endpoint),
     preloaded: (settings?.preload ?? false) && recordedMs === undefined,
+    usesGpu: settings === undefined ? endpoint.allocations.length > 0 : settings.gpus > 0,
   };
 }
 

@@ -1,5 +1,5 @@
-import type { EngineHandle, FootprintStore, Term } from '@berth/core';
-import { OperationalError, isOperationalError } from '@berth/core';
+import type { EngineHandle, FootprintStore, PlacementJob, StepLog, StepOutcome, Term } from '@berth/core';
+import { isOperationalError } from '@berth/core';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FootprintBook } from '../learn/footprint-book.ts';
 import { reconcile } from '../reconcile.ts';
@@ -12,30 +12,52 @@ import { PullTasks } from '../tasks/pull-tasks.ts';
 import { StopTasks } from '../tasks/stop-tasks.ts';
 import { ImageIds } from './image-ids.ts';
 import { preload } from './preload.ts';
+import { RuntimeOutage } from './runtime-outage.ts';
 import type { Host, TermContext } from './term-context.ts';
 import { watchHost } from './watch-host.ts';
 
 const RETRY_MS = 1_000;
 
 /**
- * One term of leadership from its first repair to its end: reconcile, then steps, one at a time. Whatever it opened is closed when the term
- * ends; nothing of it is needed by the next one.
+ * One term of leadership. Its first step repairs what an earlier leader left, then steps run one at a time until the term ends. Whatever it
+ * opened is closed then; nothing of it is needed by the next one.
  */
 export async function runTerm(host: Host, footprints: FootprintStore, term: Term): Promise<void> {
   host.log.info({ epoch: term.epoch }, 'leadership began');
   const context = await openTerm(host, footprints, term);
   try {
     await host.gpus.readAtStart();
-    await untilDone(context, () => reconcile(context));
-    await preload(context);
-    await using _exits = await untilDone(context, () => host.runtime.watchExits((handle) => noticeExit(context, handle)));
-    const watching = watchHost(context);
-    await host.jobs.run(term, async (job, log) => (job.kind === 'place' ? placeStep(context, job.model, log) : tendStep(context)));
-    await watching;
+    await host.jobs.ensureTending();
+    const beside = Promise.all([watchHost(context), watchExits(context)]);
+    await host.jobs.run(term, stepOf(context));
+    await beside;
   } finally {
     for (const tasks of [context.loads, context.drains, context.stops, context.pulls]) tasks[Symbol.dispose]();
     host.log.info({ epoch: term.epoch }, 'leadership ended');
   }
+}
+
+/** Repairing is the first step of the term and runs in the worker like any other, so that it is never beside a job. */
+function stepOf(context: TermContext): (job: PlacementJob, log: StepLog) => Promise<StepOutcome> {
+  let reconciled = false;
+  return async (job, log) => {
+    try {
+      if (!reconciled) {
+        await reconcile(context);
+        await preload(context);
+        reconciled = true;
+      }
+      const outcome = await (job.kind === 'place' ? placeStep(context, job.model, log) : tendStep(context));
+      context.outage.end();
+      return outcome;
+    } catch (error) {
+      if (!isOperationalError(error, 'DOCKER_UNAVAILABLE')) throw error;
+      context.outage.begin(error.toShape());
+      const failure = context.outage.failureForWaiters();
+      if (job.kind === 'tend' || failure === null) throw error;
+      return { kind: 'failed', failure };
+    }
+  };
 }
 
 async function openTerm(host: Host, footprints: FootprintStore, term: Term): Promise<TermContext> {
@@ -71,6 +93,7 @@ async function openTerm(host: Host, footprints: FootprintStore, term: Term): Pro
     stops: new StopTasks({ runtime, graceMs: protocol.stop.graceMs, log, onExit: promoteAll }),
     pulls: new PullTasks({ runtime, now, log, onChange: promoteAll }),
     exits: new ExitNotices(),
+    outage: new RuntimeOutage(now),
     orphansSought: { atMs: 0 },
     settledForeignMiB: new Map(),
     triedRemedies: new Map(),
@@ -78,28 +101,25 @@ async function openTerm(host: Host, footprints: FootprintStore, term: Term): Pro
   };
 }
 
+/** Follows exits for as long as the term lasts; a runtime that is away is asked again. */
+async function watchExits(context: TermContext): Promise<void> {
+  const { term, runtime, log } = context;
+  while (!term.signal.aborted) {
+    try {
+      await using _watch = await runtime.watchExits((handle) => noticeExit(context, handle));
+      await new Promise<void>((resolve) => {
+        if (term.signal.aborted) resolve();
+        else term.signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+    } catch (error) {
+      if (!isOperationalError(error)) throw error;
+      log.warn({ err: error }, 'exits could not be watched');
+      await sleep(RETRY_MS, undefined, { signal: term.signal }).catch(() => undefined);
+    }
+  }
+}
+
 function noticeExit(context: TermContext, handle: EngineHandle): void {
   context.exits.add(handle);
   void context.jobs.ensureTending().catch((error: unknown) => context.log.debug({ err: error }, 'tending could not be asked for'));
-}
-
-/** A dependency that is away at the beginning of a term delays it; leadership that ends meanwhile ends the wait. */
-async function untilDone<Result>(context: TermContext, action: () => Promise<Result>): Promise<Result> {
-  for (;;) {
-    try {
-      return await action();
-    } catch (error) {
-      if (!isOperationalError(error, 'DOCKER_UNAVAILABLE', 'REDIS_UNAVAILABLE', 'GPU_PROBE_FAILED', 'STALE_STATE')) throw error;
-      context.log.error({ err: error }, 'term could not begin yet');
-      await sleep(RETRY_MS, undefined, { signal: context.term.signal }).catch(() => undefined);
-      if (context.term.signal.aborted) {
-        throw new OperationalError({
-          code: 'LEADERSHIP_LOST',
-          message: 'Leadership ended before the term could begin.',
-          retryable: true,
-          cause: error,
-        });
-      }
-    }
-  }
 }

@@ -21,6 +21,7 @@ import type { PullTasks } from '../tasks/pull-tasks.ts';
 import type { StopTasks } from '../tasks/stop-tasks.ts';
 import type { HostClock } from './host-clock.ts';
 import type { ImageIds } from './image-ids.ts';
+import type { RuntimeOutage } from './runtime-outage.ts';
 
 /** What the orchestrator is made of; lives as long as the process. */
 export interface Host {
@@ -52,6 +53,7 @@ export interface TermContext extends Host {
   readonly stops: StopTasks;
   readonly pulls: PullTasks;
   readonly exits: ExitNotices;
+  readonly outage: RuntimeOutage;
   /** Last foreign memory per GPU that was seen while nothing started or stopped there. */
   readonly settledForeignMiB: Map<GpuUuid, number>;
   /** Remedies tried since a model was last ready, so that each is tried once. */
