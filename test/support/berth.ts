@@ -4,12 +4,12 @@ import { startRedis, type TestRedis } from '@berth/redis/testing';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import OpenAI from 'openai';
 import { stringify } from 'yaml';
 import { eventually } from './eventually.ts';
 import { startService, type Service } from './service.ts';
-import { openTestHost, type EngineUnderTest } from './test-host.ts';
+import { openTestHost, type ContainerUnderTest, type EngineUnderTest } from './test-host.ts';
 
 /** Protocol durations that tests need not wait for. */
 export const FAST_PROTOCOL = {
@@ -37,6 +37,8 @@ export interface BerthOptions {
   readonly runtime?: 'process' | 'docker';
   /** Over the services' environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Files below the installation's folder, by relative path. */
+  readonly files?: Readonly<Record<string, string>>;
   /** Changes the simulated host before anything of Berth starts. */
   readonly prepare?: (host: SimulatedHost) => Promise<void>;
   /** Merged over the fast protocol. */
@@ -53,6 +55,8 @@ export interface BerthUnderTest extends AsyncDisposable {
   readonly footprintsFile: string;
   /** Containers or processes of engines that exist right now, running or not. */
   readonly engines: () => Promise<readonly EngineUnderTest[]>;
+  /** What the Docker engine tells of each engine's container; empty under `process`. */
+  readonly inspect: () => Promise<readonly ContainerUnderTest[]>;
   readonly orchestrator: () => Service;
   /** Starts the orchestrator anew, after it was killed, or a second one beside it. */
   readonly startOrchestrator: () => Promise<Service>;
@@ -98,6 +102,10 @@ export async function startBerth(options: BerthOptions): Promise<BerthUnderTest>
   );
   const { host } = testHost;
   await options.prepare?.(host);
+  for (const [path, text] of Object.entries(options.files ?? {})) {
+    await mkdir(dirname(join(directory, path)), { recursive: true });
+    await writeFile(join(directory, path), text);
+  }
   const catalogPath = join(directory, 'berth.yaml');
   const writeCatalog = (models: BerthOptions['models']) =>
     writeFile(catalogPath, stringify(catalogOf({ ...options, models }, testHost.catalog)));
@@ -157,6 +165,7 @@ export async function startBerth(options: BerthOptions): Promise<BerthUnderTest>
     urls,
     footprintsFile,
     engines: () => testHost.engines(),
+    inspect: () => testHost.inspect(),
     orchestrator: () => present,
     startOrchestrator: async () => {
       const service = await startOrchestrator();

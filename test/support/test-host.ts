@@ -13,12 +13,25 @@ export interface EngineUnderTest {
   kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>;
 }
 
+/** The part of Docker's own description of a container that tests look at. */
+export interface ContainerUnderTest {
+  readonly Config: { readonly Env: readonly string[]; readonly Labels: Readonly<Record<string, string>> };
+  readonly HostConfig: {
+    readonly ShmSize: number;
+    readonly Privileged: boolean;
+    readonly SecurityOpt: readonly string[] | null;
+    readonly PortBindings: Readonly<Record<string, unknown>> | null;
+  };
+  readonly Mounts: readonly { readonly Source: string; readonly Destination: string; readonly RW: boolean }[];
+}
+
 /** A machine with simulated GPUs for one test: what the orchestrator needs in its environment and its catalog to use it. */
 export interface TestHost extends AsyncDisposable {
   readonly host: SimulatedHost;
   readonly env: Readonly<Record<string, string>>;
   readonly catalog: { readonly host: object; readonly defaults: object };
   engines(): Promise<readonly EngineUnderTest[]>;
+  inspect(): Promise<readonly ContainerUnderTest[]>;
 }
 
 interface HostOptions {
@@ -45,6 +58,7 @@ async function openProcessHost({ directory, gpus, profiles }: HostOptions): Prom
     env: { ...definedEnvironment(host.withPath(process.env)), BERTH_REACH: 'loopback', BERTH_RUN_DIRECTORY: runDirectory },
     catalog: { host: { runtime: 'process' }, defaults: {} },
     engines,
+    inspect: async () => [],
     async [Symbol.asyncDispose]() {
       for (const engine of await engines()) await engine.kill('SIGKILL');
     },
@@ -92,6 +106,10 @@ async function openDockerHost({ directory, gpus, profiles }: HostOptions): Promi
       defaults: { image: docker.images.engine },
     },
     engines: async () => listEngines(docker, await readInstallationId(directory)),
+    inspect: async () => {
+      const rows = await listContainers(docker, [`berth.installation=${await readInstallationId(directory)}`, 'berth.generation']);
+      return Promise.all(rows.map((row) => docker.api.read<ContainerUnderTest>(`/containers/${row.Id}/json`)));
+    },
     async [Symbol.asyncDispose]() {
       await removeEverything(docker, await readInstallationId(directory), installation);
     },
