@@ -9,8 +9,12 @@ import { applyAction, withdrawClaim } from './apply-action.ts';
 import { decide } from './decide.ts';
 import { reportStatus } from './placement-status.ts';
 
-/** A reading this old is good enough to start beside others: the start itself waits for a fresh one. */
-const PLANNING_READING_MAX_AGE_MS = 10_000;
+/**
+ * A start beside others is planned by the last reading, however old: whatever of ours changed was followed by a newer one, and the start
+ * itself waits for a fresh one. Foreign memory that came meanwhile shows there, and room is made as for any host over its budget. Reading
+ * first would put nvidia-smi's container, half a second and more, in front of every cold start.
+ */
+const PLANNING_READING_MAX_AGE_MS = Number.POSITIVE_INFINITY;
 /** Evicting or refusing by an older one could be wrong. */
 const DECIDING_READING_MAX_AGE_MS = 2_000;
 const SOON_MS = 20;
