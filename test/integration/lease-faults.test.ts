@@ -18,7 +18,7 @@ it('breaks no request while edges, orchestrators and Redis are stalled, killed, 
     degradedMs: 0,
     leaseTtlMs: 3000,
   });
-  expect(result).toMatchObject({ cut: [], broken: 0, crashes: [] });
+  expect(result).toMatchObject({ cut: [], notes: [], broken: 0, crashes: [] });
   expect(Object.keys(result.injected)).toHaveLength(7);
   expect(result.stops).toBeGreaterThan(0);
   expect(result.ok).toBeGreaterThan(100);

@@ -9,13 +9,13 @@ import type { Tally } from './tally.ts';
 export class Child implements AsyncDisposable {
   readonly #program: string;
   readonly #settings: ProcessSettings;
-  readonly #onTally: (part: Partial<Tally>) => void;
+  readonly #onTally: (part: Partial<Tally> & { readonly note?: string }) => void;
   #process: ChildProcess | null = null;
   #expectsExit = false;
   /** What it wrote to stderr when it ended by itself. */
   crashed: string | null = null;
 
-  constructor(program: string, settings: ProcessSettings, onTally: (part: Partial<Tally>) => void) {
+  constructor(program: string, settings: ProcessSettings, onTally: (part: Partial<Tally> & { readonly note?: string }) => void) {
     this.#program = join(import.meta.dirname, program);
     this.#settings = settings;
     this.#onTally = onTally;
@@ -26,7 +26,7 @@ export class Child implements AsyncDisposable {
     const child = fork(this.#program, [JSON.stringify(this.#settings)], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], execArgv: [] });
     let errors = '';
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (errors = (errors + text).slice(-4000)));
-    child.on('message', (part) => this.#onTally(part as Partial<Tally>));
+    child.on('message', (part) => this.#onTally(part as Partial<Tally> & { readonly note?: string }));
     child.once('exit', () => {
       if (!this.#expectsExit) this.crashed = errors || 'it exited';
     });

@@ -90,19 +90,30 @@ function send(slot: RequestSlot, lastsMs: number): Promise<'ok' | 'broken' | 'un
   const { generation, urls } = slot.endpoint;
   const agent = agents.get(generation) ?? new Agent({ keepAlive: true });
   agents.set(generation, agent);
+  const begunAt = performance.now();
   return new Promise((resolve) => {
     let text = '';
-    const finish = (): void => resolve(text.endsWith('last\n') ? 'ok' : text === '' ? 'unreached' : 'broken');
+    let ended = false;
+    const finish = (how: string): void => {
+      if (ended) return;
+      ended = true;
+      const end = text.endsWith('last\n') ? 'ok' : text === '' ? 'unreached' : 'broken';
+      if (end === 'broken') {
+        const ranMs = Math.round(performance.now() - begunAt);
+        process.send?.({ note: `${how} after ${ranMs} of ${Math.round(lastsMs)} ms on ${generation}, gone: ${slot.gone.aborted}` });
+      }
+      resolve(end);
+    };
     const sent = get(`${urls.loopback}/?ms=${Math.round(lastsMs)}`, { agent }, (response: IncomingMessage) => {
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => (text += chunk));
-      response.once('error', finish);
-      response.once('close', finish);
+      response.once('error', (error) => finish(`answer failed (${error.message})`));
+      response.once('close', () => finish('answer closed'));
     });
-    sent.once('error', finish);
+    sent.once('error', (error) => finish(`request failed (${error.message})`));
     const onGone = (): void => {
       sent.destroy();
-      finish();
+      finish('endpoint gone');
     };
     slot.gone.addEventListener('abort', onGone, { once: true });
     sent.once('close', () => slot.gone.removeEventListener('abort', onGone));

@@ -25,6 +25,8 @@ export interface ScenarioResult extends Tally {
   readonly injected: Readonly<Record<string, number>>;
   /** Requests that were running on an engine when it was stopped: must stay empty. */
   readonly cut: readonly string[];
+  /** How each broken request ended at its client. */
+  readonly notes: readonly string[];
   /** Processes that ended by themselves: must stay empty. */
   readonly crashes: readonly string[];
 }
@@ -43,7 +45,12 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioResult> {
   const settings = settingsOf(scenario, redis.url, await engines.listen());
   const deaf = { ...settings, redisUrl: redis.url.replace('redis://', `redis://${DEAF.name}:${DEAF.password}@`) };
   const tally = emptyTally();
-  const start = (program: string, own: ProcessSettings): Child => opened.use(new Child(program, own, (part) => addTally(tally, part)));
+  const notes: string[] = [];
+  const onMessage = (part: Partial<Tally> & { readonly note?: string }): void => {
+    addTally(tally, part);
+    if (part.note !== undefined) notes.push(part.note);
+  };
+  const start = (program: string, own: ProcessSettings): Child => opened.use(new Child(program, own, onMessage));
   const orchestrators = [start('orchestrator-process.ts', settings), start('orchestrator-process.ts', settings)];
   const edges = [start('edge-process.ts', settings), start('edge-process.ts', settings), start('edge-process.ts', deaf)];
   await untilServing(tally);
@@ -60,7 +67,7 @@ export async function runScenario(scenario: Scenario): Promise<ScenarioResult> {
   const served = tally.ok;
   await untilServing(tally, served);
   const crashes = [...edges, ...orchestrators].flatMap(({ crashed }) => (crashed === null ? [] : [crashed]));
-  return { ...tally, stops: engines.stops, cut: [...engines.cut], injected, crashes };
+  return { ...tally, stops: engines.stops, cut: [...engines.cut], notes, injected, crashes };
 }
 
 function settingsOf({ leaseTtlMs, degradedMs, careless = false }: Scenario, redisUrl: string, enginesUrl: string): ProcessSettings {
