@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import { readyModels, startBerth, type BerthOptions, type BerthUnderTest } from '../support/berth.ts';
 import { eventually } from '../support/eventually.ts';
+import { images } from '@berth/simulator';
 import { chatBody, postChat } from '../support/requests.ts';
 
 /** A server that speaks just enough of OpenAI's API, is no vLLM, and has no counter. */
@@ -57,6 +58,27 @@ describe('an engine that is not vLLM, on the CPU', () => {
 });
 
 describe('what a container gets from the catalog', () => {
+  test('an engine that is not vLLM runs its command in its image, with the port that Berth expects', async () => {
+    const { chat, inspect } = await start({
+      runtime: 'docker',
+      models: {
+        tool: {
+          engine: 'openai',
+          source: undefined,
+          gpus: 0,
+          image: images.base,
+          command: ['node', '/opt/openai-engine.ts'],
+          args: ['{port}', '--any', 'flag'],
+          healthPath: '/v1/models',
+          volumes: [`${OPENAI_ENGINE}:/opt/openai-engine.ts:ro`],
+        },
+      },
+    });
+    expect((await chat('tool')).choices[0]?.message.content).toBe('arguments: --any flag');
+    const [container] = await inspect();
+    expect(container?.HostConfig.DeviceRequests ?? []).toEqual([]);
+  });
+
   test('env, volumes, local weights, shared memory and HF_TOKEN, and no word of a secret in any log or answer', async () => {
     const { chat, urls, directory, inspect, orchestrator, footprintsFile } = await start({
       runtime: 'docker',

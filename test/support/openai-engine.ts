@@ -32,5 +32,5 @@ const server = createServer((request, response) => {
     }
   });
 });
-server.listen(Number(port), '127.0.0.1');
+server.listen(Number(port));
 process.on('SIGTERM', () => process.exit(0));

@@ -19,6 +19,7 @@ export interface ContainerUnderTest {
   readonly HostConfig: {
     readonly ShmSize: number;
     readonly Privileged: boolean;
+    readonly DeviceRequests: readonly unknown[] | null;
     readonly SecurityOpt: readonly string[] | null;
     readonly PortBindings: Readonly<Record<string, unknown>> | null;
   };
