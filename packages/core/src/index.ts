@@ -69,8 +69,6 @@ export type {
 export type {
   AcquireAnswer,
   EdgeSession,
-  GpuView,
-  HostView,
   LeaderView,
   LeasedEndpoint,
   PlacementClient,
@@ -79,6 +77,7 @@ export type {
   RequestSlot,
   WaiterTicket,
 } from './ports/edge-session.ts';
+export type { GpuView, HostView } from './ports/host-view.ts';
 export type { EngineClient, EngineLoad, ProbeKind } from './ports/engine-client.ts';
 export type {
   EngineIdentity,

@@ -2,6 +2,7 @@ import type { Generation, ModelName } from '../ids.ts';
 import type { EndpointUrls } from '../lifecycle/endpoint.ts';
 import type { PlacementRight } from '../placement/snapshot.ts';
 import type { PlacementStatus, RegistryState, StopRequest, Wish } from './endpoint-registry.ts';
+import type { HostView } from './host-view.ts';
 
 /** An endpoint as an edge replica with a lease on it knows it. */
 export interface LeasedEndpoint {
@@ -102,27 +103,4 @@ export interface LeaderView {
   readonly sinceMs: number;
   /** GPUs with their ledger, for people and for `/admin/v1/state`. */
   readonly host: HostView | null;
-}
-
-export interface HostView {
-  readonly updatedAtMs: number;
-  readonly readingsAvailable: boolean;
-  /** Why learning is switched off, or a dependency fails; empty when all is well. */
-  readonly problems: readonly { readonly code: string; readonly message: string }[];
-  readonly gpus: readonly GpuView[];
-}
-
-export interface GpuView {
-  readonly uuid: string;
-  readonly index: number;
-  readonly product: string;
-  readonly totalMiB: number | null;
-  readonly budgetMiB: number | null;
-  readonly usedMiB: number | null;
-  readonly foreignMiB: number | null;
-  readonly freeMiB: number | null;
-  readonly reservedMiB: number;
-  readonly claimedMiB: number;
-  readonly endpointsMiB: number;
-  readonly foreignProcesses: readonly { readonly pid: number; readonly name: string; readonly usedMiB: number | null }[];
 }

@@ -4,7 +4,7 @@ import type { Footprint } from '../memory/footprint.ts';
 import type { Reason } from '../placement/plan.ts';
 import type { Claim, PlacementRight } from '../placement/snapshot.ts';
 import type { FailureShape } from '../errors.ts';
-import type { HostView } from './edge-session.ts';
+import type { HostView } from './host-view.ts';
 import type { Term } from './leadership.ts';
 
 /** Requests of one model that wait at one edge replica, for one right. Absolute values, so that a repeated report changes nothing. */

@@ -1,28 +1,19 @@
 import { flushCompileCache } from 'node:module';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AttachedCard } from '../card/attach-card.ts';
 import { printBanner, printModelConfig, printRoutes, printWrapper } from './api-log.ts';
+import type { ApiServerSettings } from './api-server-settings.ts';
 import type { EngineArguments } from './arguments.ts';
+import type { ModelProfile } from './model-profile.ts';
 import { findConfigError } from './config-errors.ts';
 import { startEngineClient } from './engine-client.ts';
 import type { EngineClient } from './engine-client.ts';
 import { createEngineServer } from './http/server.ts';
 import { createLog } from './log.ts';
-import type { ModelProfile } from './model-profile.ts';
 import { engineRoutes } from './routes/routes.ts';
 import { createServing } from './serving.ts';
 import type { Serving } from './serving.ts';
 import { superviseServing } from './supervision.ts';
-
-export interface ApiServerSettings {
-  arguments: EngineArguments;
-  profile: ModelProfile;
-  card: AttachedCard | null;
-  devMode: boolean;
-  keepAliveMs: number;
-  allowLongContext: boolean;
-}
 
 const log = createLog('APIServer');
 

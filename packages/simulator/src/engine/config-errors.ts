@@ -1,4 +1,4 @@
-import type { ApiServerSettings } from './api-server.ts';
+import type { ApiServerSettings } from './api-server-settings.ts';
 
 /**
  * What vLLM refuses while it reads its configuration, before EngineCore exists: the last lines of its output, for exit code 1. Undefined

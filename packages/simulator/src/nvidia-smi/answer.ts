@@ -1,30 +1,16 @@
 import { createPidTranslator } from '../card/visible-processes.ts';
 import { readCard } from '../card/read-card.ts';
-import type { CardFaults, SimulatedGpu } from '../card/state-directory.ts';
+import type { CardFaults } from '../card/state-directory.ts';
 import type { AttachedCard } from '../card/attach-card.ts';
 import type { SmiRequest } from './arguments.ts';
 import { renderCsv } from './csv.ts';
 import type { Column } from './csv.ts';
 import { noDevices } from './failures.ts';
 import type { SmiAnswer } from './failures.ts';
+import type { AppRow, GpuRow } from './rows.ts';
 import { renderSummary } from './summary.ts';
 
 export const driverVersion = '580.82.07';
-
-/** A GPU as nvidia-smi shows it. */
-export interface GpuRow extends SimulatedGpu {
-  usedMiB: number;
-  freeMiB: number;
-}
-
-/** A process on a GPU, with its id in the caller's PID namespace. */
-export interface AppRow {
-  gpuUuid: string;
-  gpuIndex: number;
-  pid: number;
-  name: string;
-  usedMiB: number;
-}
 
 /** Answers a request from the cards' state. Processes that the caller's PID namespace does not show are dropped without a word. */
 export function answerSmi(request: SmiRequest, card: AttachedCard, faults: CardFaults): SmiAnswer {

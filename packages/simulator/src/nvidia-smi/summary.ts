@@ -1,4 +1,4 @@
-import type { AppRow, GpuRow } from './answer.ts';
+import type { AppRow, GpuRow } from './rows.ts';
 import type { SmiAnswer } from './failures.ts';
 
 /** The table that nvidia-smi prints without arguments, reduced to what the simulated card knows. */

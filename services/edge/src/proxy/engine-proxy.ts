@@ -1,35 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Catalog, ProtocolSettings } from '@berth/config';
 import { findModel } from '@berth/config';
 import { OperationalError } from '@berth/core';
-import type { EdgeSession } from '@berth/core';
-import type { EndpointWaits } from '../placement/endpoint-waits.ts';
-import type { PlacementWatch } from '../placement/placement-watch.ts';
-import type { EdgeLogger } from '../telemetry/edge-logger.ts';
 import { logRequest, requestRecord } from '../telemetry/request-record.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { ClientAnswer } from './client-answer.ts';
+import type { EngineProxyParts } from './engine-proxy-parts.ts';
 import type { EngineRoute } from './engine-routes.ts';
 import { answerFailure } from './answer-failure.ts';
 import { JsonRequestReader, readMultipart, readQuery } from './read-request.ts';
 import type { Asked } from './read-request.ts';
 import { RequestBody } from './request-body.ts';
 import { ServedRequest } from './served-request.ts';
-import type { Upstreams } from './upstream.ts';
-
-export interface EngineProxyParts {
-  readonly catalog: Catalog;
-  readonly session: EdgeSession;
-  readonly upstreams: Upstreams;
-  readonly waits: EndpointWaits;
-  readonly watch: PlacementWatch;
-  readonly protocol: ProtocolSettings;
-  /** Before the second and the third attempt, when an endpoint could not be reached. */
-  readonly retryPausesMs: readonly number[];
-  readonly logger: EdgeLogger;
-  readonly nowMs: () => number;
-  readonly newRequestId: () => string;
-}
 
 /** Takes one request of an engine route from its body to its last byte, and writes its log line. */
 export class EngineProxy {

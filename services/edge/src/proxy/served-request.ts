@@ -11,7 +11,7 @@ import { ClientLeft } from './client-answer.ts';
 import type { ClientAnswer } from './client-answer.ts';
 import { EngineExchange } from './engine-exchange.ts';
 import type { ExchangeOutcome } from './engine-exchange.ts';
-import type { EngineProxyParts } from './engine-proxy.ts';
+import type { EngineProxyParts } from './engine-proxy-parts.ts';
 import type { EngineRoute } from './engine-routes.ts';
 import { engineRequestHeaders } from './headers.ts';
 import { Heartbeats } from './heartbeats.ts';

@@ -1,0 +1,21 @@
+import type { Catalog, ProtocolSettings } from '@berth/config';
+import type { EdgeSession } from '@berth/core';
+import type { EndpointWaits } from '../placement/endpoint-waits.ts';
+import type { PlacementWatch } from '../placement/placement-watch.ts';
+import type { EdgeLogger } from '../telemetry/edge-logger.ts';
+import type { Upstreams } from './upstream.ts';
+
+/** What the request path is made of; lives as long as the edge. */
+export interface EngineProxyParts {
+  readonly catalog: Catalog;
+  readonly session: EdgeSession;
+  readonly upstreams: Upstreams;
+  readonly waits: EndpointWaits;
+  readonly watch: PlacementWatch;
+  readonly protocol: ProtocolSettings;
+  /** Before the second and the third attempt, when an endpoint could not be reached. */
+  readonly retryPausesMs: readonly number[];
+  readonly logger: EdgeLogger;
+  readonly nowMs: () => number;
+  readonly newRequestId: () => string;
+}
