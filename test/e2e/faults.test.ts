@@ -101,6 +101,27 @@ describe('a Redis that loses its data', () => {
   });
 });
 
+describe('a Redis that is away', () => {
+  test('ready models go on, cold ones are refused at once with what to do, and afterwards all is as before', async () => {
+    const berth = await start({ runtime: 'process' });
+    await berth.chat('small');
+    const url = berth.urls[0] ?? '';
+    await berth.redis.kill();
+    expect((await berth.chat('small')).model).toBe('small');
+    const cold = await postChat(url, chatBody('medium'));
+    expect([cold.status, cold.body.error?.code]).toEqual([503, 'REDIS_UNAVAILABLE']);
+    expect(Number(cold.headers.get('retry-after'))).toBeGreaterThan(0);
+    await eventually('readiness to tell of it', async () => {
+      const ready = await fetch(`${url}/health/ready`);
+      return ready.status === 200 && (await ready.text()).includes('REDIS_UNAVAILABLE');
+    });
+    await eventually('placement health to fail', async () => (await fetch(`${url}/health/placement`)).status === 503);
+    await berth.redis.start();
+    await eventually('a cold model to be served', async () => (await postChat(url, chatBody('medium'))).status === 200, 60_000);
+    expect((await berth.chat('small')).model).toBe('small');
+  });
+});
+
 describe('two installations on one Docker engine', () => {
   test('leave each other alone', async () => {
     const first = await start();
