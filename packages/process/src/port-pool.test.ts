@@ -13,11 +13,12 @@ async function createPool(count: number) {
   const first = 24_000 + Math.floor(Math.random() * 900) * 4;
   const alive = new Set<string>();
   const clock = { nowMs: Date.now() };
-  const open = () =>
+  const open = (startAt = 'here') =>
     openPortPool({
       directory,
       range: { first, last: first + count - 1 },
       nowMs: () => clock.nowMs,
+      startAt,
       isOwnerAlive: async (owner) => alive.has(owner),
     });
   return { first, alive, clock, open };
@@ -26,9 +27,16 @@ async function createPool(count: number) {
 describe('the port pool', () => {
   it('gives no port twice, also not after a restart', async () => {
     const { first, open } = await createPool(3);
-    const one = await (await open()).take('one');
-    const two = await (await open()).take('two');
-    expect([one, two]).toEqual([first, first + 1]);
+    const taken: number[] = [];
+    for (const owner of ['one', 'two', 'three']) taken.push(await (await open()).take(owner));
+    expect(new Set(taken)).toEqual(new Set([first, first + 1, first + 2]));
+  });
+
+  it('begins elsewhere for another installation', async () => {
+    const { open } = await createPool(1000);
+    const ports = await Promise.all(['one', 'two', 'three', 'four'].map(async (startAt) => (await open(startAt)).take(startAt)));
+    const gaps = ports.flatMap((port, index) => ports.slice(index + 1).map((other) => Math.abs(port - other)));
+    expect(Math.min(...gaps)).toBeGreaterThan(10);
   });
 
   it('gives the same port to one of two that ask at once', async () => {

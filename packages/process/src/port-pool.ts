@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir, readFile, readdir, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -20,11 +21,15 @@ export interface PortPool {
   release(port: number): Promise<void>;
 }
 
-/** `isOwnerAlive` tells whether an engine of that name still has a record. */
+/**
+ * `isOwnerAlive` tells whether an engine of that name still has a record. `startAt` says where in the range the search begins: two
+ * installations on one machine do not see each other's files, and a port that an engine bound but does not listen on yet looks free.
+ */
 export async function openPortPool(options: {
   readonly directory: string;
   readonly range: PortRange;
   readonly nowMs: () => number;
+  readonly startAt: string;
   readonly isOwnerAlive: (owner: string) => Promise<boolean>;
 }): Promise<PortPool> {
   const { directory, range, nowMs } = options;
@@ -48,7 +53,7 @@ export async function openPortPool(options: {
   return {
     async take(owner) {
       const resting = await forgetRested();
-      for (let port = range.first; port <= range.last; port += 1) {
+      for (const port of portsOf(range, options.startAt)) {
         if (resting.has(port) || !(await isPortFree(port))) continue;
         try {
           await writeFile(join(directory, String(port)), owner, { flag: 'wx', mode: 0o600 });
@@ -75,6 +80,13 @@ export async function openPortPool(options: {
       }
     },
   };
+}
+
+/** Every port of the range once, from the one that the text stands for. */
+function portsOf({ first, last }: PortRange, startAt: string): readonly number[] {
+  const count = last - first + 1;
+  const offset = createHash('sha256').update(startAt).digest().readUInt32BE() % count;
+  return Array.from({ length: count }, (_, index) => first + ((offset + index) % count));
 }
 
 /** Whether an engine could listen there, on the loopback address and on all addresses. */

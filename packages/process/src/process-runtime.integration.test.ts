@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { asId } from '@berth/core';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../../../test/support/eventually.ts';
 import { fakeEngineArguments } from '../../../test/support/fake-engine.ts';
-import { isProcessAlive } from '../../../test/support/reachability.ts';
+import { isAnswering, isProcessAlive } from '../../../test/support/reachability.ts';
 import { createProcessRuntime } from './process-runtime.ts';
 
 const program = fileURLToPath(new URL('../../../test/support/fake-engine.ts', import.meta.url));
@@ -167,6 +167,31 @@ describe('an engine that runs as a process', () => {
       message: expect.stringContaining(String(port)),
     });
     expect(await runtime.listEngines()).toEqual([]);
+  });
+
+  it('has no URL while a stranger listens on its port, and has it once it listens there itself', async () => {
+    const { open } = await createDirectory();
+    const runtime = await open();
+    // The child of a shell listens, as with engines that have a launcher in front.
+    const script = 'read -r go < "$GO"; "$@" & wait';
+    const directory = await mkdtemp(join(tmpdir(), 'berth-go-'));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const go = join(directory, 'go');
+    execFileSync('mkfifo', [go]);
+    const command = ['/bin/sh', '-c', script, 'engine', process.execPath, program];
+    const handle = await start(runtime, specOf({ command, env: { GO: go } }));
+    const urlOf = async (): Promise<string | null> => (await runtime.inspectEngine(handle))?.urls.loopback ?? null;
+    const url = await urlOf();
+    const port = Number(new URL(url ?? 'http://x').port);
+    const stranger = createServer();
+    await new Promise<void>((resolve) => stranger.listen(port, '127.0.0.1', resolve));
+    expect(await urlOf()).toBeNull();
+    expect((await runtime.listEngines())[0]?.status.urls.loopback).toBeNull();
+    await new Promise((resolve) => stranger.close(resolve));
+    expect(await urlOf()).toBe(url);
+    await writeFile(go, 'go\n');
+    await eventually('the engine answers', () => isAnswering(url));
+    expect(await urlOf()).toBe(url);
   });
 
   it('is listed without identity when its record is of another version, and can be stopped', async () => {

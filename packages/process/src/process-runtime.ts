@@ -4,6 +4,7 @@ import type { EngineHandle, EngineRuntime, EngineSpec, EngineStatus, Installatio
 import { asId, formatEngineIdentity, OperationalError, parseEngineIdentity } from '@berth/core';
 import type { LaunchedEngine } from './launch.ts';
 import { launch } from './launch.ts';
+import { isHeldByStranger } from './port-listener.ts';
 import type { PortRange } from './port-pool.ts';
 import { isPortFree, openPortPool } from './port-pool.ts';
 import { readBootId, readProcess } from './process-table.ts';
@@ -38,8 +39,8 @@ const LOG_LIMIT_BYTES = 64 * 1024 * 1024;
 /**
  * Runs engines as processes of this machine, each in a session of its own, so that they outlive Berth and are found again by their
  * record: process id, start time and boot id must all match. An engine runs once: starting one that has exited does nothing. The port
- * of a spec is a hint that is not used; each engine gets a free one, told by its URL. Images and mounts are ignored: paths are this
- * machine's own. A failed start leaves nothing behind.
+ * of a spec is a hint that is not used; each engine gets a free one, told by its URL, and what answers there must be a process of its
+ * session. Images and mounts are ignored: paths are this machine's own. A failed start leaves nothing behind.
  */
 export async function createProcessRuntime(options: ProcessRuntimeOptions): Promise<EngineRuntime> {
   const { installationId, hostId, env, defaultCommand = ['vllm', 'serve'], nowMs = Date.now } = options;
@@ -48,6 +49,7 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
     directory: join(options.runDirectory, 'ports'),
     range: options.portRange ?? { first: 21_000, last: 21_999 },
     nowMs,
+    startAt: installationId,
     isOwnerAlive: async (name) => (await directory.readRecord(name)) !== null,
   });
   const ownExits = new Map<string, Promise<number | null>>();
@@ -65,6 +67,15 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
     if (running) return { state: 'running', exitCode: null, startedAtMs: started.startedAtMs, urls };
     const exitCode = (await ownExits.get(record.name)) ?? (await directory.readExitCode(record.name));
     return { state: 'exited', exitCode, startedAtMs: started.startedAtMs, urls };
+  }
+
+  /** An engine whose port somebody else answers has no URL: neither a probe nor a request may reach a stranger. */
+  async function readReachable(record: EngineRecord): Promise<EngineStatus> {
+    const status = await readStatus(record);
+    const started = status.state === 'running' ? await directory.readStarted(record.name) : null;
+    if (started === null) return status;
+    const pids = (await livingMembers(started)).map((member) => member.pid);
+    return (await isHeldByStranger(record.port, pids)) ? { ...status, urls: { ...status.urls, loopback: null } } : status;
   }
 
   async function createRecord(spec: EngineSpec): Promise<void> {
@@ -168,7 +179,7 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
       }),
     inspectEngine: async (handle) => {
       const record = await directory.readRecord(handle);
-      return record === null ? null : readStatus(record);
+      return record === null ? null : readReachable(record);
     },
     stopEngine: (handle, { graceMs }) =>
       inTurn(handle, async () => {
@@ -182,7 +193,7 @@ export async function createProcessRuntime(options: ProcessRuntimeOptions): Prom
           handle: asId<EngineHandle>(record.name),
           containerName: record.name,
           identity: parseEngineIdentity(record.identity),
-          status: await readStatus(record),
+          status: await readReachable(record),
         })),
       ),
     processIds: async (handle) => {
