@@ -86,8 +86,10 @@ export class GpuMonitor {
       return reading;
     } catch (error) {
       this.#failedAtMs = now();
-      this.#problem = describe(error);
-      log.error({ err: error, learning: this.#available }, 'gpu reading failed');
+      const problem = describe(error);
+      // A host without GPUs fails the same way for ever.
+      if (problem.message !== this.#problem?.message) log.error({ err: error, learning: this.#available }, 'gpu reading failed');
+      this.#problem = problem;
       return null;
     }
   }
