@@ -32,6 +32,7 @@ export { foreignMiB } from './memory/foreign.ts';
 export type { GpuProcess, GpuReading, HostReading } from './memory/gpu-reading.ts';
 export { availableFor, buildLedger } from './memory/ledger.ts';
 export type { ClaimCharge, EndpointCharge, GpuLedger, LedgerInput } from './memory/ledger.ts';
+export { isMovingOn, measuredMiB } from './memory/ours.ts';
 export type { Holders } from './memory/ours.ts';
 export { releaseOf } from './memory/release.ts';
 export type { Release, ReleaseInput } from './memory/release.ts';

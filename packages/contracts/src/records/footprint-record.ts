@@ -14,6 +14,7 @@ const footprintSchema: z.ZodType<Footprint> = z.object({
   samples: z.array(z.object({ measuredMiB: z.array(z.number()), atMs: instantMs })),
   loads: z.array(z.object({ totalMs: z.number(), byPhaseMs: z.record(z.string(), z.number()), atMs: instantMs })),
   kvCacheBytes: z.number().nullable(),
+  estimatedMaxModelLen: z.number().nullable().exactOptional(),
   breakdownMiB: z.record(z.string(), z.number()),
   learnedAtMs: instantMs,
 });

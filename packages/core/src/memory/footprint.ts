@@ -35,6 +35,8 @@ export interface Footprint extends FootprintKey {
   readonly loads: readonly LoadTimes[];
   /** KV cache per GPU that the engine asked for, when it is more than the catalog gives; not part of the signature. */
   readonly kvCacheBytes: number | null;
+  /** The context that the engine said it could serve with the KV cache it was given, when that was too small for what was asked for. */
+  readonly estimatedMaxModelLen?: number | null;
   /** From the engine's log, where it says. */
   readonly breakdownMiB: Readonly<Record<string, number>>;
   readonly learnedAtMs: number;
