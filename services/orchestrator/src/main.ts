@@ -13,6 +13,8 @@ try {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => void end(orchestrator));
   }
+  // It has told why. Whoever supervises it starts it anew, and a standby leads meanwhile.
+  orchestrator.ended.catch(() => process.exit(1));
 } catch (error) {
   if (!isOperationalError(error)) throw error;
   process.stderr.write(`${error.message}\n`);

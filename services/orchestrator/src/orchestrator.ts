@@ -1,5 +1,5 @@
 import type { EngineRuntime, InstallationId, NvidiaSmiRunner } from '@berth/core';
-import { loadCatalog, launchSignature, resolveCatalogPath, type Catalog } from '@berth/config';
+import { engineEnvironment, loadCatalog, launchSignature, resolveCatalogPath, type Catalog } from '@berth/config';
 import { createGpuProbe } from '@berth/nvidia';
 import {
   checkServer,
@@ -10,7 +10,7 @@ import {
   openInstallation,
   type RedisTarget,
 } from '@berth/redis';
-import { createLogger, type Logger } from '@berth/telemetry';
+import { createLogger, createSieve, type Logger } from '@berth/telemetry';
 import { randomUUID } from 'node:crypto';
 import { homedir, hostname } from 'node:os';
 import { dirname } from 'node:path';
@@ -38,8 +38,11 @@ export interface Orchestrator extends AsyncDisposable {
  * what was opened before is closed again.
  */
 export async function startOrchestrator(settings: OrchestratorSettings): Promise<Orchestrator> {
-  const log = createLogger({ service: 'orchestrator', level: settings.logLevel });
-  const catalog = readCatalog(settings, log);
+  const catalog = readCatalog(settings);
+  const secrets = secretsOf(settings, catalog);
+  const log = createLogger({ service: 'orchestrator', level: settings.logLevel, secrets });
+  for (const warning of catalog.warnings) log.warn({ line: warning.line, key: warning.key }, warning.message);
+  log.info({ models: catalog.models.map((model) => model.name), runtime: catalog.host.runtime }, 'catalog read');
   const target: RedisTarget = {
     url: settings.redisUrl.reveal(),
     hostId: catalog.host.id,
@@ -58,7 +61,9 @@ export async function startOrchestrator(settings: OrchestratorSettings): Promise
   );
   const { runtime, nvidiaSmi } = await openRuntime({ settings, catalog, installationId });
 
-  const host = buildHost({ settings, catalog, installationId, runtime, nvidiaSmi, registry, jobs, log });
+  const sieve = createSieve(secrets);
+  const problems = () => [footprints.mirrorProblem()].filter((problem) => problem !== null);
+  const host = buildHost({ settings, catalog, installationId, runtime, nvidiaSmi, registry, jobs, log, sieve, problems });
   const state = { leading: false };
   const health = opened.use(
     await serveHealth({
@@ -89,14 +94,22 @@ export async function startOrchestrator(settings: OrchestratorSettings): Promise
   };
 }
 
-function readCatalog(settings: OrchestratorSettings, log: Logger): Catalog {
+function readCatalog(settings: OrchestratorSettings): Catalog {
   const path = resolveCatalogPath({ ...(settings.catalogPath === null ? {} : { BERTH_CONFIG: settings.catalogPath }), cwd: process.cwd() });
   const catalog = loadCatalog({ path, home: homedir() });
-  for (const warning of catalog.warnings) log.warn({ line: warning.line, key: warning.key }, warning.message);
-  log.info({ path, models: catalog.models.map((model) => model.name), runtime: catalog.host.runtime }, 'catalog read');
   const { huggingfaceCache } = settings;
   // In a container the catalog's default, a path under the home folder, would be the container's and not the host's.
   return huggingfaceCache === null ? catalog : { ...catalog, host: { ...catalog.host, huggingfaceCache } };
+}
+
+/** What must never be written: neither by us nor by an engine that we quote. */
+function secretsOf(settings: OrchestratorSettings, catalog: Catalog): readonly string[] {
+  const ofEngines = catalog.models.flatMap((model) =>
+    Object.values(engineEnvironment(model, { own: settings.environment, port: '{port}' }).env).filter((value) => typeof value !== 'string'),
+  );
+  const { password } = new URL(settings.redisUrl.reveal());
+  const own = [settings.environment['HF_TOKEN'] ?? '', password, decodeURIComponent(password)];
+  return [...new Set([...own, ...ofEngines.map((secret) => secret.reveal())])];
 }
 
 function buildHost(parts: {
@@ -108,8 +121,10 @@ function buildHost(parts: {
   readonly registry: Host['registry'];
   readonly jobs: Host['jobs'];
   readonly log: Logger;
+  readonly sieve: Host['sieve'];
+  readonly problems: Host['problems'];
 }): Host {
-  const { settings, catalog, installationId, runtime, registry, jobs, log } = parts;
+  const { settings, catalog, installationId, runtime, registry, jobs, log, sieve, problems } = parts;
   const clock = new HostClock(Date.now);
   const now = () => clock.nowMs();
   return {
@@ -132,5 +147,8 @@ function buildHost(parts: {
     }),
     clock,
     log,
+    sieve,
+    problems,
+    preloading: { done: false },
   };
 }

@@ -1,11 +1,10 @@
 import type { Endpoint, EngineIdentity, Generation, RunningEngine, StartingEndpoint } from '@berth/core';
-import { allocatedOn, asId, transition, withMargin } from '@berth/core';
+import { allocatedOn, asId, isOperationalError, transition, withMargin } from '@berth/core';
 import { measureProcesses } from '@berth/nvidia';
 import { logChange } from './advance/change-endpoint.ts';
+import { ORPHANS_EVERY_MS } from './steps/tending.ts';
 import { engineUrl } from './tasks/engine-url.ts';
 import { settingsOf, type TermContext } from './term/term-context.ts';
-
-const ORPHANS_EVERY_MS = 30_000;
 
 /**
  * Repairs, at the beginning of a term and never beside a job: every engine of this installation is adopted or stopped, every record without
@@ -18,16 +17,26 @@ export async function reconcile(context: TermContext): Promise<void> {
   await context.registry.commit(context.term, { removeClaims: state.claims.map((claim) => claim.model) });
   for (const endpoint of state.endpoints) {
     const engine = engines.find((one) => one.handle === endpoint.handle || one.identity?.generation === endpoint.generation);
-    await repair(context, endpoint, engine);
+    await alone(context, endpoint, () => repair(context, endpoint, engine));
   }
   const known = new Set<Generation>(state.endpoints.map((endpoint) => endpoint.generation));
   const unknown = engines.filter((engine) => engine.identity === null || !known.has(engine.identity.generation));
-  for (const engine of newestFirst(unknown)) await adoptOrStop(context, engine);
+  for (const engine of newestFirst(unknown)) await alone(context, engine, () => adoptOrStop(context, engine));
   const after = await context.registry.read();
   context.log.info(
     { engines: engines.length, endpoints: after.endpoints.map(({ model, generation, state: at }) => ({ model, generation, state: at })) },
     'installation reconciled',
   );
+}
+
+/** A bug about one engine must not keep a whole host from being led: it is logged, and the others are repaired. */
+async function alone(context: TermContext, about: { readonly containerName: string }, repairOne: () => Promise<void>): Promise<void> {
+  try {
+    await repairOne();
+  } catch (error) {
+    if (isOperationalError(error)) throw error;
+    context.log.error({ err: error, containerName: about.containerName }, 'reconciling met a bug');
+  }
 }
 
 /** A record of the registry, against the engine that belongs to it. */
@@ -70,16 +79,19 @@ async function put(context: TermContext, from: Endpoint, to: Endpoint): Promise<
   logChange(context, from, to, 'reconciled');
 }
 
-/** An engine that no record names: Redis lost its data, or a former leader started it in its last moment. */
+/**
+ * An engine that no record names: Redis lost its data, or a former leader started it in its last moment. One that serves is adopted, also
+ * beside a younger one of its model: requests may be in flight on it, so it is drained and not just stopped.
+ */
 async function adoptOrStop(context: TermContext, engine: RunningEngine): Promise<void> {
   const { identity, status } = engine;
+  if (identity === null || status.state !== 'running') return context.orphans.begin(engine);
   const state = await context.registry.read();
-  const taken = identity !== null && state.endpoints.some((endpoint) => endpoint.model === identity.model && endpoint.state !== 'stopping');
-  if (identity === null || status.state !== 'running' || taken) return stopOrphan(context, engine);
+  const taken = state.endpoints.some((endpoint) => endpoint.model === identity.model && endpoint.state !== 'stopping');
   const model = settingsOf(context, identity.model);
   const url = engineUrl(status.urls, context.reach);
   const healthy = url !== null && (await context.engines.isHealthy(url, model?.healthPath ?? '/health'));
-  if (!healthy && model === undefined) return stopOrphan(context, engine);
+  if (!healthy && (taken || model === undefined)) return context.orphans.begin(engine);
   const starting = startingRecord(context, engine, identity);
   const adopted = healthy ? await servingRecord(context, engine, starting) : starting;
   await context.registry.commit(context.term, { expect: [{ generation: adopted.generation, state: null }], putEndpoints: [adopted] });
@@ -92,21 +104,15 @@ async function adoptOrStop(context: TermContext, engine: RunningEngine): Promise
 /** Stops engines of this installation that the registry does not know. Looks at most every `ORPHANS_EVERY_MS`. */
 export async function stopOrphans(context: TermContext): Promise<void> {
   const nowMs = context.clock.nowMs();
-  if (nowMs - context.orphansSought.atMs < ORPHANS_EVERY_MS) return;
-  context.orphansSought.atMs = nowMs;
+  if (nowMs - context.lastDone.orphansSoughtAtMs < ORPHANS_EVERY_MS) return;
+  context.lastDone.orphansSoughtAtMs = nowMs;
   const engines = await context.runtime.listEngines();
   // Read after the list: a record is always written before its engine is created.
   const { endpoints } = await context.registry.read();
   for (const engine of engines) {
     const known = endpoints.some((endpoint) => endpoint.generation === engine.identity?.generation);
-    if (!known) await stopOrphan(context, engine);
+    if (!known) context.orphans.begin(engine);
   }
-}
-
-async function stopOrphan(context: TermContext, engine: RunningEngine): Promise<void> {
-  context.log.warn({ containerName: engine.containerName, status: engine.status.state, model: engine.identity?.model }, 'orphan stopped');
-  await context.runtime.stopEngine(engine.handle, { graceMs: context.catalog.protocol.stop.graceMs });
-  await context.runtime.removeEngine(engine.handle);
 }
 
 function startingRecord(
@@ -134,7 +140,8 @@ function startingRecord(
     startedAtMs,
     phase: 'created',
     usedBefore: [],
-    deadlineAtMs: startedAtMs + loadTimeoutMs,
+    // It may have served for days, and just be slow to say that it is healthy.
+    deadlineAtMs: context.clock.nowMs() + loadTimeoutMs,
   };
 }
 

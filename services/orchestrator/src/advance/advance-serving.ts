@@ -1,8 +1,9 @@
 import type { DrainingEndpoint, ReadyEndpoint } from '@berth/core';
 import { transition } from '@berth/core';
 import { explainExit } from '../learn/explain-exit.ts';
-import { quarantineAfterExit } from '../learn/quarantine.ts';
-import type { TermContext } from '../term/term-context.ts';
+import { learnFromFailure } from '../learn/learn-from-failure.ts';
+import { findQuarantine, quarantineAfterExit } from '../learn/quarantine.ts';
+import { settingsOf, type TermContext } from '../term/term-context.ts';
 import { changeEndpoint, logChange } from './change-endpoint.ts';
 
 /**
@@ -21,9 +22,13 @@ export async function advanceServing(context: TermContext, endpoint: ReadyEndpoi
 }
 
 async function recordExit(context: TermContext, endpoint: ReadyEndpoint | DrainingEndpoint, exitCode: number | null): Promise<boolean> {
-  const failure = await explainExit(context, endpoint, exitCode);
+  const { failure, cause } = await explainExit(context, endpoint, exitCode);
+  const model = settingsOf(context, endpoint.model);
+  // A first exit is placed again at once anyway: here a remedy is only learned.
+  if (model !== undefined) await learnFromFailure(context, endpoint, model, cause);
   const nowMs = context.clock.nowMs();
-  const quarantine = await quarantineAfterExit(context, endpoint, failure, nowMs);
+  const earlier = findQuarantine(await context.registry.read(), endpoint.model);
+  const quarantine = quarantineAfterExit(context, earlier, endpoint, { failure, nowMs });
   await changeEndpoint(
     context,
     endpoint,

@@ -38,7 +38,7 @@ async function isReleased(context: TermContext, observed: Observed, endpoint: St
     pids: observed.processIds.get(endpoint.generation) ?? endpoint.processIds,
     endpoints: observed.state.endpoints,
     processIds: observed.processIds,
-    settledForeignMiB: context.settledForeignMiB,
+    settledForeignMiB: context.memory.settledForeignMiB,
     nowMs: context.clock.nowMs(),
     exitedAtMs,
     timeoutMs: context.catalog.protocol.memoryRelease.timeoutMs,
@@ -49,11 +49,8 @@ async function isReleased(context: TermContext, observed: Observed, endpoint: St
       { model: endpoint.model, generation: endpoint.generation, allocations: endpoint.allocations },
       'memory was not released after a stop',
     );
-    await remeasureNeighbours(
-      context,
-      endpoint.allocations.map((allocation) => allocation.gpuUuid),
-      'memory-not-released',
-    );
+    const gpuUuids = endpoint.allocations.map((allocation) => allocation.gpuUuid);
+    await remeasureNeighbours(context, gpuUuids, 'memory-not-released');
   }
   return true;
 }

@@ -1,6 +1,22 @@
-import type { GpuUuid, StartingEndpoint } from '@berth/core';
-import { allocatedOn } from '@berth/core';
+import type { GpuUuid, Snapshot, StartingEndpoint } from '@berth/core';
+import { allocatedOn, buildLedger } from '@berth/core';
 import type { Observed } from '../snapshot/observe.ts';
+
+/** Foreign memory breathes, and a discovery reserves all that it saw free. */
+const FOREIGN_NOISE_MIB = 64;
+
+/**
+ * Whether a GPU of the start is over its budget by now: foreign memory came since it was planned, or a neighbour was found to hold more
+ * than it was charged. Nothing starts there; the placement plans anew. While an endpoint stops there, what it gives back may be seen twice.
+ */
+export function isOverBudget(endpoint: StartingEndpoint, snapshot: Snapshot): boolean {
+  return [...buildLedger(snapshot).values()].some(
+    (ledger) =>
+      endpoint.allocations.some((allocation) => allocation.gpuUuid === ledger.gpuUuid) &&
+      ledger.stoppingMiB === 0 &&
+      ledger.chargedMiB + (ledger.foreignMiB ?? 0) > ledger.budgetMiB + FOREIGN_NOISE_MIB,
+  );
+}
 
 /**
  * True when the driver's free memory on each GPU of the start holds its own reservation and whatever other starting endpoints reserved but

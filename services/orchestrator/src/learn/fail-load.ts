@@ -1,10 +1,9 @@
 import type { FailureShape, RetireReason, StartingEndpoint } from '@berth/core';
-import { asId } from '@berth/core';
 import type { ModelSettings } from '@berth/config';
-import { parseFailure } from '@berth/vllm';
+import { parseFailure, type EngineFailure } from '@berth/vllm';
 import { changeEndpoint } from '../advance/change-endpoint.ts';
 import type { TermContext } from '../term/term-context.ts';
-import { learnFromFailure } from './learn-from-failure.ts';
+import { firstTry, learnFromFailure } from './learn-from-failure.ts';
 import { findQuarantine, quarantineAfterLoad } from './quarantine.ts';
 
 const LOG_LINES_TOLD = 20;
@@ -28,9 +27,10 @@ export async function failLoad(
   failed: FailedLoad,
 ): Promise<boolean> {
   const nowMs = context.clock.nowMs();
-  const cause = parseFailure(failed.log, failed.exitCode, { wasReady: false });
-  const remedied = failed.log.length > 0 && (await learnFromFailure(context, endpoint, model, cause));
-  const failure = failed.failure !== undefined && failed.log.length === 0 ? failed.failure : explain(endpoint, failed, cause);
+  const log = failed.log.map(context.sieve);
+  const cause = parseFailure(log, failed.exitCode, { wasReady: false });
+  const remedied = await isRemedied(context, endpoint, model, cause, failed);
+  const failure = failed.failure !== undefined && log.length === 0 ? failed.failure : explain(endpoint, { ...failed, log }, cause);
   context.loads.forget(endpoint.generation);
   const state = await context.registry.read();
   const quarantine = quarantineAfterLoad(context, findQuarantine(state, endpoint.model), { model: endpoint.model, failure, nowMs });
@@ -44,7 +44,7 @@ export async function failLoad(
   context.log.error(
     {
       model: endpoint.model,
-      generation: asId(endpoint.generation),
+      generation: endpoint.generation,
       failure,
       remedied,
       quarantinedUntilMs: remedied ? null : quarantine.untilMs,
@@ -54,7 +54,20 @@ export async function failLoad(
   return true;
 }
 
-function explain(endpoint: StartingEndpoint, failed: FailedLoad, cause: ReturnType<typeof parseFailure>): FailureShape {
+/** Whether another try is worth it now. What the runtime refused tells its cause by code, not by a log. */
+async function isRemedied(
+  context: TermContext,
+  endpoint: StartingEndpoint,
+  model: ModelSettings,
+  cause: EngineFailure,
+  failed: FailedLoad,
+): Promise<boolean> {
+  if (failed.log.length > 0) return learnFromFailure(context, endpoint, model, cause);
+  const code = failed.failure?.code;
+  return (code === 'PORT_TAKEN' || code === 'IMAGE_MISSING') && firstTry(context, endpoint.model, code);
+}
+
+function explain(endpoint: StartingEndpoint, failed: FailedLoad, cause: EngineFailure): FailureShape {
   const log = failed.log.slice(-LOG_LINES_TOLD);
   if (failed.reason === 'loadTimedOut') {
     const minutes = ((endpoint.deadlineAtMs - (endpoint.startedAtMs ?? endpoint.createdAtMs)) / 60_000).toFixed(1);

@@ -32,6 +32,11 @@ export class FootprintBook {
     );
   }
 
+  /** Everything learned of a model, whatever it was launched with. */
+  ofModel(model: FootprintKey['model']): readonly Footprint[] {
+    return [...this.#byKey.values()].filter((footprint) => footprint.model === model);
+  }
+
   /** Stores it in Redis and in the file. Throws as the store does. */
   async put(footprint: Footprint): Promise<void> {
     await this.#store.put(this.#term, footprint);

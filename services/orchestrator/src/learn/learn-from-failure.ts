@@ -1,65 +1,78 @@
-import type { Footprint, StartingEndpoint } from '@berth/core';
-import { allocatedOn, withMargin } from '@berth/core';
+import type { Endpoint, Footprint, ModelName } from '@berth/core';
+import { budgetMiB, withMargin } from '@berth/core';
 import type { ModelSettings } from '@berth/config';
-import { leastMemoryMiB, type EngineFailure } from '@berth/vllm';
+import type { EngineFailure, FailureRemedy } from '@berth/vllm';
+import { leastOf } from '../snapshot/requirements.ts';
 import type { TermContext } from '../term/term-context.ts';
 import { footprintKeyOf } from './publish-ready.ts';
 import { remeasureNeighbours } from './remeasure.ts';
 
 const MIB = 1024 * 1024;
 
+/** What a remedy needs to know of an endpoint: whether it was still starting or served does not matter. */
+type FailedEndpoint = Pick<Endpoint, 'model' | 'generation' | 'signature' | 'imageId' | 'allocations' | 'kvCacheBytes'>;
+
 /**
  * Learns from a cause that carries its remedy. True when the start is worth another try now; each remedy is tried once until the model was
- * ready again.
+ * ready again. Repeating it after a crash learns nothing twice.
  */
 export async function learnFromFailure(
   context: TermContext,
-  endpoint: StartingEndpoint,
+  endpoint: FailedEndpoint,
   model: ModelSettings,
-  cause: EngineFailure,
+  { remedy }: EngineFailure,
 ): Promise<boolean> {
-  const { remedy } = cause;
   if (remedy === null) return false;
   switch (remedy.kind) {
     case 'raise-kv':
-      return (await raiseKvCache(context, endpoint, model, remedy.neededBytes)) && firstTry(context, endpoint, `kv ${remedy.neededBytes}`);
+      return (await raiseKvCache(context, endpoint, model, remedy)) && firstTry(context, endpoint.model, remedy.kind);
     case 'retry-after-neighbour':
     case 'wait-for-memory':
     case 'another-port':
-      return firstTry(context, endpoint, remedy.kind);
+      return firstTry(context, endpoint.model, remedy.kind);
     case 'out-of-memory':
-      return (await raiseFootprint(context, endpoint, remedy)) && firstTry(context, endpoint, remedy.kind);
+      await raiseFootprint(context, endpoint, remedy);
+      return firstTry(context, endpoint.model, remedy.kind);
   }
 }
 
-function firstTry(context: TermContext, endpoint: StartingEndpoint, remedy: string): boolean {
-  const tried = context.triedRemedies.get(endpoint.model) ?? new Set<string>();
-  context.triedRemedies.set(endpoint.model, tried);
+/** Whether this remedy was not tried since the model was last ready; from now on it was. */
+export function firstTry(context: Pick<TermContext, 'triedRemedies'>, model: ModelName, remedy: string): boolean {
+  const tried = context.triedRemedies.get(model) ?? new Set<string>();
+  context.triedRemedies.set(model, tried);
   if (tried.has(remedy)) return false;
   tried.add(remedy);
   return true;
 }
 
-/** The engine named the KV cache that one full sequence needs. Kept in the learned record, not in the signature. */
-async function raiseKvCache(context: TermContext, endpoint: StartingEndpoint, model: ModelSettings, neededBytes: number): Promise<boolean> {
+/**
+ * The engine named the KV cache that one full sequence needs. Kept in the learned record, not in the signature, also when it fits no card:
+ * then every later placement is refused at once, with the engine's own estimate of the length that the present one serves.
+ */
+async function raiseKvCache(
+  context: TermContext,
+  endpoint: FailedEndpoint,
+  model: ModelSettings,
+  { neededBytes, estimatedMaxModelLen }: Extract<FailureRemedy, { kind: 'raise-kv' }>,
+): Promise<boolean> {
   const record = recordOf(context, endpoint);
   if (record === null || endpoint.kvCacheBytes === null || neededBytes <= endpoint.kvCacheBytes) return false;
-  const budgetMiB = largestBudgetMiB(context);
-  if (
-    leastMemoryMiB({ weightsBytes: null, weightsType: null, kvCacheBytes: neededBytes, gpuCount: model.gpus, args: model.args }) > budgetMiB
-  )
-    return false;
-  const grownMiB = Math.ceil((neededBytes - endpoint.kvCacheBytes) / MIB);
+  const before = Math.max(record.kvCacheBytes ?? 0, endpoint.kvCacheBytes);
+  const grownMiB = Math.ceil(Math.max(0, neededBytes - before) / MIB);
   await context.book.put({
     ...record,
-    kvCacheBytes: neededBytes,
+    kvCacheBytes: Math.max(neededBytes, before),
+    estimatedMaxModelLen,
     vramMiB: record.vramMiB === null ? null : record.vramMiB + grownMiB,
     learnedAtMs: context.clock.nowMs(),
   });
+  const leastMiB = Math.max(record.vramMiB === null ? 0 : record.vramMiB + grownMiB, await leastOf(context, model, neededBytes));
+  const fits = leastMiB <= largestBudgetMiB(context);
   context.log.info(
-    { model: endpoint.model, kvCacheBytes: neededBytes, was: endpoint.kvCacheBytes },
+    { model: endpoint.model, kvCacheBytes: neededBytes, was: endpoint.kvCacheBytes, leastMiB, fits },
     'kv cache raised to what the engine needs',
   );
+  // One that does not fit is tried once more all the same: that placement is refused before anything starts.
   return true;
 }
 
@@ -69,24 +82,24 @@ async function raiseKvCache(context: TermContext, endpoint: StartingEndpoint, mo
  */
 async function raiseFootprint(
   context: TermContext,
-  endpoint: StartingEndpoint,
-  oom: { readonly ownUseMiB: number | null; readonly triedMiB: number | null },
-): Promise<boolean> {
+  endpoint: FailedEndpoint,
+  oom: Extract<FailureRemedy, { kind: 'out-of-memory' }>,
+): Promise<void> {
   const record = recordOf(context, endpoint);
-  const gpuUuids = endpoint.allocations.map((allocation) => allocation.gpuUuid);
-  const heldMiB = Math.max(0, ...gpuUuids.map((gpuUuid) => allocatedOn(endpoint.allocations, gpuUuid)));
-  if (record === null || oom.ownUseMiB === null || oom.triedMiB === null) return true;
+  if (record === null || oom.ownUseMiB === null || oom.triedMiB === null) return;
+  const heldMiB = Math.max(0, ...endpoint.allocations.map((allocation) => allocation.vramMiB));
   const neededMiB = withMargin(oom.ownUseMiB + oom.triedMiB);
   if (neededMiB <= heldMiB) {
-    await remeasureNeighbours(context, gpuUuids, 'neighbour-out-of-memory');
-    return true;
+    const gpuUuids = endpoint.allocations.map((allocation) => allocation.gpuUuid);
+    await remeasureNeighbours(context, gpuUuids, 'neighbour-out-of-memory', { except: endpoint.generation });
+    return;
   }
-  await context.book.put({ ...record, vramMiB: neededMiB, source: 'raised-after-oom', learnedAtMs: context.clock.nowMs() });
+  const vramMiB = Math.max(neededMiB, record.vramMiB ?? 0);
+  await context.book.put({ ...record, vramMiB, source: 'raised-after-oom', learnedAtMs: context.clock.nowMs() });
   context.log.warn({ model: endpoint.model, heldMiB, neededMiB }, 'footprint raised after out of memory');
-  return true;
 }
 
-function recordOf(context: TermContext, endpoint: StartingEndpoint): Footprint | null {
+function recordOf(context: TermContext, endpoint: FailedEndpoint): Footprint | null {
   const key = context.gpus.latest === null ? null : footprintKeyOf(endpoint, context.gpus.latest);
   if (key === null) return null;
   const fresh = {
@@ -104,8 +117,6 @@ function recordOf(context: TermContext, endpoint: StartingEndpoint): Footprint |
 
 function largestBudgetMiB(context: TermContext): number {
   const { budgetFraction, reserveMiB } = context.catalog.host;
-  const budgets = (context.gpus.latest?.gpus ?? []).map(
-    (gpu) => ((gpu.totalMiB ?? 0) - (gpu.driverReservedMiB ?? 0)) * budgetFraction - reserveMiB,
-  );
+  const budgets = (context.gpus.latest?.gpus ?? []).map((gpu) => budgetMiB(gpu, { budgetFraction, reserveMiB }) ?? 0);
   return Math.max(0, ...budgets);
 }

@@ -6,11 +6,13 @@ import type { LoadObservation } from '../tasks/load-watch.ts';
 import type { TermContext } from '../term/term-context.ts';
 import { measureEndpoint, type Measurement } from './measure.ts';
 
-const SAMPLES_KEPT = 10;
+export const SAMPLES_KEPT = 10;
+const UNMEASURED: Measurement = { measured: [], processIds: [], exact: false };
 
 /**
  * Measures an endpoint that proved itself, learns its footprint, and publishes it as ready in one write with the end of every wish for
- * its model. False while no reading is to be had: an endpoint is not published unmeasured, except where learning is switched off.
+ * its model. False while it cannot be measured. That is bounded: an endpoint that cannot be measured for longer than memory may take to
+ * come back serves unmeasured, charged with all that was reserved for it, and nothing is learned.
  */
 export async function publishReady(
   context: TermContext,
@@ -19,12 +21,11 @@ export async function publishReady(
   proved: Extract<LoadObservation, { kind: 'proved' }>,
 ): Promise<boolean> {
   const needsMeasure = endpoint.allocations.length > 0 && context.gpus.available;
-  const measurement: Measurement | null = needsMeasure
-    ? await measureEndpoint(context, endpoint, handle)
-    : { measured: [], processIds: [] };
-  if (measurement === null) return false;
+  const measurement: Measurement | null = needsMeasure ? await measureEndpoint(context, endpoint, handle) : UNMEASURED;
+  const waitedMs = context.clock.nowMs() - proved.atMs;
+  if (measurement === null && waitedMs < context.catalog.protocol.memoryRelease.timeoutMs) return false;
   const loadMs = Math.max(0, proved.atMs - (endpoint.startedAtMs ?? proved.atMs));
-  const allocations = needsMeasure ? await learn(context, endpoint, measurement, { ...proved, loadMs }) : endpoint.allocations;
+  const allocations = await charge(context, endpoint, measurement ?? UNMEASURED, { ...proved, loadMs });
   const wishes = (await context.registry.read()).wishes.filter((wish) => wish.model === endpoint.model).map((wish) => wish.id);
   await changeEndpoint(
     context,
@@ -34,8 +35,8 @@ export async function publishReady(
       urls: proved.urls,
       atMs: context.clock.nowMs(),
       loadMs,
-      processIds: measurement.processIds,
-      measured: measurement.measured,
+      processIds: measurement?.processIds ?? [],
+      measured: measurement?.measured ?? [],
       allocations,
       maxModelLen: proved.maxModelLen,
     },
@@ -46,37 +47,34 @@ export async function publishReady(
   return true;
 }
 
-/** Stores what was measured and returns what the ledger charges from now on. */
-async function learn(
+/** Stores what was measured and returns what the ledger charges from now on: what was reserved where nothing was learned. */
+async function charge(
   context: TermContext,
   endpoint: StartingEndpoint,
-  { measured }: Measurement,
+  { measured, exact }: Measurement,
   proved: Extract<LoadObservation, { kind: 'proved' }> & { readonly loadMs: number },
 ): Promise<readonly GpuAllocation[]> {
   const reading = context.gpus.latest;
   const key = reading === null ? null : footprintKeyOf(endpoint, reading);
   const peakMiB = Math.max(0, ...measured.map((allocation) => allocation.vramMiB));
-  if (key === null || peakMiB === 0) return endpoint.allocations;
+  if (key === null || peakMiB === 0 || !exact) return endpoint.allocations;
   const earlier = context.book.find(key);
   const nowMs = context.clock.nowMs();
-  const held = earlier?.vramMiB ?? null;
+  // A size that only an out-of-memory told was never measured: it is a bound, and this is the size.
+  const held = earlier?.source === 'raised-after-oom' && earlier.samples.length === 0 ? null : (earlier?.vramMiB ?? null);
   const measuredWithMargin = withMargin(peakMiB);
   // Only ever corrected with a reason: a smaller measurement is noise, a larger one is evidence.
-  const vramMiB = held === null || earlier?.source === 'raised-after-oom' ? measuredWithMargin : Math.max(held, measuredWithMargin);
+  const vramMiB = Math.max(held ?? 0, measuredWithMargin);
   const footprint: Footprint = {
     ...key,
     vramMiB,
-    source:
-      held === null || earlier?.source === 'raised-after-oom'
-        ? 'discovered'
-        : vramMiB > held
-          ? 'refined'
-          : (earlier?.source ?? 'discovered'),
+    source: held === null ? 'discovered' : vramMiB > held ? 'refined' : (earlier?.source ?? 'discovered'),
     samples: [...(earlier?.samples ?? []), { measuredMiB: measured.map((allocation) => allocation.vramMiB), atMs: nowMs }].slice(
       -SAMPLES_KEPT,
     ),
     loads: [...(earlier?.loads ?? []), { totalMs: proved.loadMs, byPhaseMs: proved.phases, atMs: nowMs }].slice(-SAMPLES_KEPT),
     kvCacheBytes: earlier?.kvCacheBytes ?? null,
+    ...(earlier?.estimatedMaxModelLen === undefined ? {} : { estimatedMaxModelLen: earlier.estimatedMaxModelLen }),
     breakdownMiB: parseMemoryBreakdown(proved.log).partsMiB,
     learnedAtMs: nowMs,
   };

@@ -1,9 +1,9 @@
-import type { DrainingEndpoint, GpuAllocation, GpuUuid, ReadyEndpoint } from '@berth/core';
+import type { DrainingEndpoint, Generation, GpuAllocation, GpuUuid, ReadyEndpoint } from '@berth/core';
 import { allocatedOn, withMargin } from '@berth/core';
 import { measureProcesses } from '@berth/nvidia';
 import { changeEndpoint } from '../advance/change-endpoint.ts';
 import type { TermContext } from '../term/term-context.ts';
-import { footprintKeyOf } from './publish-ready.ts';
+import { footprintKeyOf, SAMPLES_KEPT } from './publish-ready.ts';
 
 export type RemeasureReason = 'memory-not-released' | 'neighbour-out-of-memory' | 'after-traffic';
 
@@ -11,11 +11,16 @@ export type RemeasureReason = 'memory-not-released' | 'neighbour-out-of-memory' 
  * Measures every serving endpoint on these GPUs again and corrects the footprint of each that holds more than it is charged, margin
  * aside. Returns how many were corrected. Nothing is corrected downwards, and nothing without per-process numbers.
  */
-export async function remeasureNeighbours(context: TermContext, gpuUuids: readonly GpuUuid[], reason: RemeasureReason): Promise<number> {
+export async function remeasureNeighbours(
+  context: TermContext,
+  gpuUuids: readonly GpuUuid[],
+  reason: RemeasureReason,
+  { except }: { readonly except?: Generation } = {},
+): Promise<number> {
   const state = await context.registry.read();
   let corrected = 0;
   for (const endpoint of state.endpoints) {
-    if (endpoint.state !== 'ready' && endpoint.state !== 'draining') continue;
+    if ((endpoint.state !== 'ready' && endpoint.state !== 'draining') || endpoint.generation === except) continue;
     if (!endpoint.allocations.some((allocation) => gpuUuids.includes(allocation.gpuUuid))) continue;
     if (await remeasure(context, endpoint, reason)) corrected += 1;
   }
@@ -38,7 +43,7 @@ async function remeasure(context: TermContext, endpoint: ReadyEndpoint | Drainin
   const earlier = key === null ? undefined : context.book.find(key);
   if (earlier !== undefined) {
     const nowMs = context.clock.nowMs();
-    const samples = [...earlier.samples, { measuredMiB: measured.map((one) => one.vramMiB), atMs: nowMs }];
+    const samples = [...earlier.samples, { measuredMiB: measured.map((one) => one.vramMiB), atMs: nowMs }].slice(-SAMPLES_KEPT);
     await context.book.put({ ...earlier, vramMiB, source: 'refined', samples, learnedAtMs: nowMs });
   }
   await changeEndpoint(context, endpoint, { kind: 'remeasured', measured, allocations });

@@ -9,7 +9,7 @@ export function buildHostView(context: TermContext, observed: Observed, snapshot
   return {
     updatedAtMs: observed.state.nowMs,
     readingsAvailable: context.gpus.available,
-    problems: [context.gpus.problem, context.outage.problem]
+    problems: [context.gpus.problem, context.outage.problem, ...context.problems()]
       .filter((problem) => problem !== null)
       .map(({ code, message }) => ({ code, message })),
     gpus: (context.gpus.latest?.gpus ?? []).map((gpu) => viewOf(context, observed, gpu, ledgers.get(gpu.uuid))),

@@ -8,11 +8,14 @@ export interface Observed {
   readonly demand: ReadonlyMap<ModelName, Demand>;
   /** `null` when no reading as fresh as asked for is to be had. */
   readonly reading: HostReading | null;
-  /** Host process ids by endpoint: asked of the runtime while it lives, as recorded at ready after that. */
+  /** Every host process id that an endpoint is known to have or have had. */
   readonly processIds: ReadonlyMap<Generation, readonly number[]>;
 }
 
-/** Reads the registry, and the GPUs unless the last reading is young enough. Throws `REDIS_UNAVAILABLE`, `DOCKER_UNAVAILABLE`. */
+/**
+ * Reads the registry, and the GPUs unless the last reading is young enough. What it learns of process ids and of foreign memory is kept for
+ * the term. Throws `REDIS_UNAVAILABLE`, `DOCKER_UNAVAILABLE`.
+ */
 export async function observe(context: TermContext, { readingMaxAgeMs }: { readonly readingMaxAgeMs: number }): Promise<Observed> {
   const state = await context.registry.read();
   context.clock.sync(state.nowMs);
@@ -20,7 +23,15 @@ export async function observe(context: TermContext, { readingMaxAgeMs }: { reado
     context.gpus.read({ maxAgeMs: readingMaxAgeMs }),
     readProcessIds(context, state.endpoints),
   ]);
+  context.memory.forgetOthers(state.endpoints);
+  context.memory.noteSettled(reading, state.endpoints, processIds);
   return { state, demand: readDemand(state), reading, processIds };
+}
+
+/** The same look at the host with the registry as it is now, after this step changed it. Throws `REDIS_UNAVAILABLE`. */
+export async function withFreshState(context: Pick<TermContext, 'registry'>, observed: Observed): Promise<Observed> {
+  const state = await context.registry.read();
+  return { ...observed, state, demand: readDemand(state) };
 }
 
 async function readProcessIds(context: TermContext, endpoints: readonly Endpoint[]): Promise<ReadonlyMap<Generation, readonly number[]>> {
@@ -33,13 +44,11 @@ async function readProcessIds(context: TermContext, endpoints: readonly Endpoint
   return ids;
 }
 
-/** Recorded ids stay in after the engine is gone: its memory may outlive it. */
-export async function processIdsOf(context: Pick<TermContext, 'runtime'>, endpoint: Endpoint): Promise<readonly number[]> {
-  const recorded = endpoint.state === 'starting' ? [] : endpoint.processIds;
-  if (endpoint.handle === null || endpoint.allocations.length === 0) return recorded;
-  if (endpoint.state === 'starting' && endpoint.startedAtMs === null) return recorded;
-  const living = await context.runtime.processIds(endpoint.handle);
-  return [...new Set([...recorded, ...living])];
+/** Ids stay in after the engine is gone: its memory may outlive it. */
+async function processIdsOf({ runtime, memory }: Pick<TermContext, 'runtime' | 'memory'>, endpoint: Endpoint): Promise<readonly number[]> {
+  if (endpoint.handle === null || endpoint.allocations.length === 0) return memory.processIdsOf(endpoint);
+  memory.noteProcessIds(endpoint.generation, await runtime.processIds(endpoint.handle));
+  return memory.processIdsOf(endpoint);
 }
 
 /** Footprints of a launch by GPU product; those never measured are left out. */

@@ -1,4 +1,5 @@
 import type { ModelName, Requirement } from '@berth/core';
+import { isOperationalError } from '@berth/core';
 import type { ModelSettings } from '@berth/config';
 import { leastMemoryMiB, pinnedKvCacheBytes } from '@berth/vllm';
 import { versionOf } from '../launch/engine-spec.ts';
@@ -6,7 +7,10 @@ import { readWeights } from '../launch/weights-on-disk.ts';
 import { settingsOf, type TermContext } from '../term/term-context.ts';
 import { vramByProduct } from './observe.ts';
 
-/** What each of these models needs on this host. A model whose image is not here yet, or that left the catalog, is missing. */
+/**
+ * What each of these models needs on this host. A model whose image is not here yet, that left the catalog, or whose program is missing has
+ * none: that is for its own placement to tell, and the others go on. Throws `DOCKER_UNAVAILABLE`.
+ */
 export async function readRequirements(context: TermContext, models: Iterable<ModelName>): Promise<ReadonlyMap<ModelName, Requirement>> {
   const requirements = new Map<ModelName, Requirement>();
   for (const name of models) {
@@ -17,9 +21,18 @@ export async function readRequirements(context: TermContext, models: Iterable<Mo
   return requirements;
 }
 
+async function imageIdOf(context: TermContext, model: ModelSettings): Promise<string | null> {
+  try {
+    return await context.images.resolve(model);
+  } catch (error) {
+    if (!isOperationalError(error, 'IMAGE_MISSING')) throw error;
+    return null;
+  }
+}
+
 async function requirementOf(context: TermContext, model: ModelSettings): Promise<Requirement | null> {
   if (model.gpus === 0) return { kind: 'cpu' };
-  const imageId = await context.images.resolve(model);
+  const imageId = await imageIdOf(context, model);
   const signature = context.signatures.get(model.name);
   if (imageId === null || signature === undefined) return null;
   const footprints = context.book.ofLaunch({ model: model.name, signature, imageId, gpuCount: model.gpus });
@@ -36,10 +49,16 @@ export function pinnedKvBytes(model: ModelSettings, footprints: readonly { reado
   return pinnedKvCacheBytes({ args: model.args, kvCacheBytes, version: versionOf(model) });
 }
 
-async function leastOf(context: TermContext, model: ModelSettings, kvCacheBytes: number | null): Promise<number> {
+/** MiB per GPU that a model is known to need at the very least: weights that lie on this machine, KV cache, the catalog's hint. */
+export async function leastOf(context: TermContext, model: ModelSettings, kvCacheBytes: number | null): Promise<number> {
   const weights = await readWeights(context.catalog, model, context.huggingfaceHome);
   const { gpus: gpuCount, args } = model;
-  const leastMiB =
-    weights === null ? 0 : leastMemoryMiB({ weightsBytes: weights.bytes, weightsType: weights.type, kvCacheBytes, gpuCount, args });
+  const leastMiB = leastMemoryMiB({
+    weightsBytes: weights?.bytes ?? null,
+    weightsType: weights?.type ?? null,
+    kvCacheBytes,
+    gpuCount,
+    args,
+  });
   return Math.max(leastMiB, model.memoryAtLeastMiB ?? 0);
 }

@@ -1,11 +1,13 @@
-import type { Action, Generation, ModelName, RegistryChange, StartingEndpoint } from '@berth/core';
+import type { Action, DrainingEndpoint, Endpoint, Generation, ModelName, RegistryChange, StartingEndpoint } from '@berth/core';
 import { OperationalError, transition } from '@berth/core';
 import { logChange } from '../advance/change-endpoint.ts';
 import { stopDrained } from '../advance/advance-serving.ts';
 import { containerNameOf } from '../launch/engine-spec.ts';
 import type { Observed } from '../snapshot/observe.ts';
 import { pinnedKvBytes } from '../snapshot/requirements.ts';
+import { preloadWish } from '../term/preload.ts';
 import { settingsOf, type TermContext } from '../term/term-context.ts';
+import { viewOf } from './decide.ts';
 
 /**
  * Performs one action of a plan. Every write expects what the plan saw; when something moved meanwhile it throws `STALE_STATE`, and the step
@@ -28,14 +30,17 @@ export async function applyAction(context: TermContext, observed: Observed, acti
   }
 }
 
-/** Drops a claim and calls all its drains off, in one write: memory that nobody claims any more is nobody's reason to drain. */
+/**
+ * Drops a claim and calls its drains off, in one write: memory that nobody claims any more is nobody's reason to drain. A victim that drains
+ * for another reason by now, an operator's above all, drains on.
+ */
 export async function withdrawClaim(
   context: TermContext,
   observed: Observed,
   model: ModelName,
   spareUntilMs: number | null,
 ): Promise<void> {
-  const victims = observed.state.endpoints.filter((endpoint) => endpoint.state === 'draining' && endpoint.claimedBy === model);
+  const victims = observed.state.endpoints.filter(isEvictedFor(model));
   const served = victims.map((endpoint) => transition(endpoint, { kind: 'drain-called-off', sparedUntilMs: spareUntilMs }));
   await context.registry.commit(context.term, {
     expect: victims.map(({ generation, state }) => ({ generation, state })),
@@ -46,6 +51,11 @@ export async function withdrawClaim(
     context.drains.forget(victim.generation);
     logChange(context, victim, { state: 'ready' }, 'claim-withdrawn');
   }
+}
+
+function isEvictedFor(model: ModelName): (endpoint: Endpoint) => endpoint is DrainingEndpoint {
+  return (endpoint): endpoint is DrainingEndpoint =>
+    endpoint.state === 'draining' && endpoint.reason === 'evicted' && endpoint.claimedBy === model;
 }
 
 async function callOffDrain(context: TermContext, observed: Observed, generation: Generation, spareUntilMs: number | null): Promise<void> {
@@ -73,7 +83,17 @@ async function beginDrain(context: TermContext, observed: Observed, action: Extr
 
 async function stopVictim(context: TermContext, observed: Observed, generation: Generation): Promise<void> {
   const endpoint = find(observed, generation);
-  if (endpoint.state === 'draining') await stopDrained(context, endpoint);
+  if (endpoint.state !== 'draining') return;
+  await wishBack(context, observed, endpoint);
+  await stopDrained(context, endpoint);
+}
+
+/** A preloaded endpoint that makes room for the discovery of another preload is placed again when that is done, where it fits. */
+async function wishBack(context: TermContext, observed: Observed, endpoint: DrainingEndpoint): Promise<void> {
+  const forPreload = endpoint.claimedBy !== null && observed.demand.get(endpoint.claimedBy)?.preloadOnly === true;
+  const model = settingsOf(context, endpoint.model);
+  if (!forPreload || model === undefined || !viewOf(context, observed, endpoint).preloaded) return;
+  await context.registry.commit(context.term, { putWishes: [preloadWish(model, observed.state.nowMs)] });
 }
 
 /** The reservation and the end of the placement's own claim are one write, so that its memory is held without a gap. */

@@ -12,7 +12,10 @@ import type {
 } from '@berth/core';
 import { budgetMiB, foreignMiB, plan } from '@berth/core';
 import type { Observed } from '../snapshot/observe.ts';
-import { settingsOf, type TermContext } from '../term/term-context.ts';
+import { isCurrent, settingsOf, type TermContext } from '../term/term-context.ts';
+
+/** Becoming ready counts as a use, by Redis' clock and some ms after `readyAtMs`. A use that comes later is somebody's. */
+const BECOMING_READY_MS = 500;
 
 /** The plan for one model, with all that was looked at as the planner's snapshot. */
 export function decide(
@@ -52,10 +55,10 @@ export function viewOf(context: TermContext, { state, demand }: Observed, endpoi
     inFlight,
     lastUsedAtMs: inFlight > 0 ? state.nowMs : (recordedMs ?? readyAtMs),
     waiters: demand.get(endpoint.model)?.waiters ?? 0,
-    current: context.signatures.get(endpoint.model) === endpoint.signature,
+    current: isCurrent(context, endpoint),
     pinned: settings?.pinned ?? false,
     drained: endpoint.state === 'draining' && context.drains.isDrained(endpoint),
-    preloaded: (settings?.preload ?? false) && recordedMs === undefined,
+    preloaded: (settings?.preload ?? false) && (recordedMs === undefined || recordedMs - readyAtMs < BECOMING_READY_MS),
     usesGpu: settings === undefined ? endpoint.allocations.length > 0 : settings.gpus > 0,
   };
 }
@@ -86,18 +89,16 @@ function buildGpus(context: TermContext, observed: Observed): readonly GpuSnapsh
 /**
  * Foreign memory by the reading of this step; unknown where there is none. Processes and cards are read one after the other, so what a
  * loading engine takes in between looks foreign once: while anything moves on a GPU, only what two readings in a row show counts. A start
- * waits for the driver's free memory anyway. What was seen while nothing stopped there is what a stop must bring back.
+ * waits for the driver's free memory anyway.
  */
 function foreignOn(context: TermContext, { state, reading, processIds }: Observed, gpuUuid: GpuUuid): number | null {
   if (reading === null) return null;
-  const settledMiB = context.settledForeignMiB.get(gpuUuid) ?? null;
+  const settledMiB = context.memory.settledForeignMiB.get(gpuUuid) ?? null;
   const foreignBy = (one: HostReading) => foreignMiB({ gpuUuid, reading: one, endpoints: state.endpoints, processIds, settledMiB });
   const { previous } = context.gpus;
   const there = state.endpoints.filter((endpoint) => endpoint.allocations.some((one) => one.gpuUuid === gpuUuid));
   const moving = there.some((endpoint) => endpoint.state === 'starting' || endpoint.state === 'stopping');
   const now = foreignBy(reading);
   const before = moving && previous !== null ? foreignBy(previous) : null;
-  const foreign = now === null || before === null ? now : Math.min(now, before);
-  if (foreign !== null && !there.some((endpoint) => endpoint.state === 'stopping')) context.settledForeignMiB.set(gpuUuid, foreign);
-  return foreign;
+  return now === null || before === null ? now : Math.min(now, before);
 }

@@ -1,4 +1,5 @@
 import type { FailureShape, ModelName, PlacementStatus, Plan, StepLog, StepOutcome } from '@berth/core';
+import { isOperationalError } from '@berth/core';
 import type { ModelSettings } from '@berth/config';
 import { advanceEndpoints } from '../advance/advance-endpoints.ts';
 import { findQuarantine } from '../learn/quarantine.ts';
@@ -7,7 +8,7 @@ import { readRequirements } from '../snapshot/requirements.ts';
 import { settingsOf, type TermContext } from '../term/term-context.ts';
 import { applyAction, withdrawClaim } from './apply-action.ts';
 import { decide } from './decide.ts';
-import { reportStatus } from './placement-status.ts';
+import { reportEnd, reportStatus } from './placement-status.ts';
 
 /**
  * A start beside others is planned by the last reading, however old: whatever of ours changed was followed by a newer one, and the start
@@ -20,20 +21,30 @@ const DECIDING_READING_MAX_AGE_MS = 2_000;
 const SOON_MS = 20;
 const LOADING_MS = 1_000;
 const WAITING_MS = 300;
+const WISHING_MS = 2_000;
 
 /**
  * One short step of a model's placement: look, let every endpoint move on, plan anew, perform the plan's actions, and finish or come back.
  * It keeps nothing between two steps.
  */
 export async function placeStep(context: TermContext, model: ModelName, log: StepLog): Promise<StepOutcome> {
-  const settings = settingsOf(context, model);
-  if (settings === undefined) return failed(notInCatalog(model));
+  context.placements.step(model, context.clock.nowMs());
+  const outcome = await step(context, model, log);
+  if (outcome.kind !== 'later') await end(context, model, outcome);
+  return outcome;
+}
+
+async function step(context: TermContext, model: ModelName, log: StepLog): Promise<StepOutcome> {
   let observed = await observe(context, { readingMaxAgeMs: PLANNING_READING_MAX_AGE_MS });
+  const settings = settingsOf(context, model);
+  if (settings === undefined) return giveUp(context, observed, model, notInCatalog(model));
   if (await advanceEndpoints(context, observed)) observed = await observe(context, { readingMaxAgeMs: PLANNING_READING_MAX_AGE_MS });
 
   if (!observed.demand.has(model)) return abandon(context, observed, model);
   const quarantine = findQuarantine(observed.state, model);
   if (quarantine !== undefined && quarantine.untilMs > observed.state.nowMs && !hasEndpoint(observed, model)) {
+    await dropClaim(context, observed, model);
+    // A wish outlasts the back-off: it is placed when that ends.
     return failed({ ...quarantine.failure, retryAfterMs: quarantine.untilMs - observed.state.nowMs });
   }
   const missing = await pullMissing(context, settings, observed);
@@ -44,9 +55,19 @@ export async function placeStep(context: TermContext, model: ModelName, log: Ste
   let plan = decide(context, observed, requirements, model);
   if (needsFreshReading(plan)) {
     observed = await observe(context, { readingMaxAgeMs: DECIDING_READING_MAX_AGE_MS });
+    if (!observed.demand.has(model)) return abandon(context, observed, model);
     plan = decide(context, observed, requirements, model);
   }
   return perform(context, observed, model, plan, log);
+}
+
+/** One line per job, and a status that says that nothing goes on any more. */
+async function end(context: TermContext, model: ModelName, outcome: Exclude<StepOutcome, { kind: 'later' }>): Promise<void> {
+  await reportEnd(context, model);
+  const { tookMs, steps } = context.placements.end(model, context.clock.nowMs());
+  const generation = outcome.kind === 'ready' ? outcome.generation : null;
+  const failure = outcome.kind === 'failed' ? outcome.failure : null;
+  context.log.info({ model, outcome: outcome.kind, generation, failure, tookMs, steps }, 'placement ended');
 }
 
 async function perform(context: TermContext, observed: Observed, model: ModelName, plan: Plan, log: StepLog): Promise<StepOutcome> {
@@ -59,10 +80,12 @@ async function perform(context: TermContext, observed: Observed, model: ModelNam
     case 'wait':
       return { kind: 'later', delayMs: WAITING_MS };
     case 'refuse':
-      await dropWishes(context, observed, model);
+      // What stands in the way may go by itself. Nobody is kept waiting by a wish: it goes on until it ends.
+      if (plan.code === 'NO_CAPACITY_NOW' && observed.demand.get(model)?.waiters === 0) return { kind: 'later', delayMs: WISHING_MS };
+      if (plan.code === 'DOES_NOT_FIT') await dropWishes(context, observed, model);
       return failed({
         code: plan.code,
-        message: plan.message,
+        message: `${plan.message}${lengthRemedy(context, model)}`,
         retryable: plan.code === 'NO_CAPACITY_NOW',
         ...(plan.retryAfterMs === null ? {} : { retryAfterMs: plan.retryAfterMs }),
         details: { reasons: plan.reasons },
@@ -91,16 +114,40 @@ async function serving(context: TermContext, observed: Observed, model: ModelNam
 }
 type StepServing = Extract<Plan, { kind: 'serving' }>['generation'];
 
+/** The engine's own estimate of the context that the catalog's KV cache holds, where what was asked for needs more than a card has. */
+function lengthRemedy(context: TermContext, model: ModelName): string {
+  const signature = context.signatures.get(model);
+  const learned = context.book.ofModel(model).find((one) => one.signature === signature && typeof one.estimatedMaxModelLen === 'number');
+  return learned === undefined ? '' : ` Or lower --max-model-len to at most ${learned.estimatedMaxModelLen}: its kvCache holds that.`;
+}
+
 /** Nobody waits and nobody wishes: the claim is dropped and its drains are called off. A container that exists is driven on by tending. */
 async function abandon(context: TermContext, observed: Observed, model: ModelName): Promise<StepOutcome> {
-  if (observed.state.claims.some((claim) => claim.model === model)) await withdrawClaim(context, observed, model, null);
+  await dropClaim(context, observed, model);
   return { kind: 'abandoned' };
 }
 
+/** Failed for good: nothing is held or wished for any more. */
+async function giveUp(context: TermContext, observed: Observed, model: ModelName, failure: FailureShape): Promise<StepOutcome> {
+  await dropClaim(context, observed, model);
+  await dropWishes(context, observed, model);
+  return failed(failure);
+}
+
+async function dropClaim(context: TermContext, observed: Observed, model: ModelName): Promise<void> {
+  if (observed.state.claims.some((claim) => claim.model === model)) await withdrawClaim(context, observed, model, null);
+}
+
 async function pullMissing(context: TermContext, settings: ModelSettings, observed: Observed): Promise<StepOutcome | null> {
-  if ((await context.images.resolve(settings)) !== null || settings.image === null) return null;
+  try {
+    if ((await context.images.resolve(settings)) !== null || settings.image === null) return null;
+  } catch (error) {
+    if (!isOperationalError(error, 'IMAGE_MISSING')) throw error;
+    return giveUp(context, observed, settings.name, error.toShape());
+  }
   const pull = context.pulls.ensure(settings.image, settings.pullTimeoutMs);
-  if (pull.kind === 'failed') return failed({ ...pull.failure, retryAfterMs: LOADING_MS });
+  if (pull.kind === 'failed') return giveUp(context, observed, settings.name, { ...pull.failure, retryAfterMs: LOADING_MS });
+  await dropClaim(context, observed, settings.name);
   const status: PlacementStatus = {
     model: settings.name,
     stage: 'pulling',

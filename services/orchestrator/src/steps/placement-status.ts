@@ -13,15 +13,35 @@ export async function reportStatus(context: TermContext, observed: Observed, mod
     reasons: plan.reasons,
     updatedAtMs: observed.state.nowMs,
     detail: starting?.phase ?? null,
-    progress: null,
+    progress: starting === undefined ? null : context.loads.progressOf(starting.generation),
     etaMs: starting === undefined ? null : etaOf(context, starting, observed.state.nowMs),
   };
   await context.registry.putPlacementStatus(context.term, status);
-  const row = JSON.stringify({ plan: plan.kind, reasons: plan.reasons, ...(plan.kind === 'apply' ? { actions: plan.actions } : {}) });
-  if (context.lastPlanRows.get(model) === row) return;
-  context.lastPlanRows.set(model, row);
+  if (!context.placements.isNews(model, essenceOf(plan))) return;
   context.log.info({ model, plan }, 'placement planned');
-  await log(row);
+  await log(JSON.stringify({ plan: plan.kind, reasons: plan.reasons, ...(plan.kind === 'apply' ? { actions: plan.actions } : {}) }));
+}
+
+/** The placement ended, whatever with: nothing is pulled, awaited or started for it any more. */
+export async function reportEnd(context: TermContext, model: ModelName): Promise<void> {
+  const status = {
+    model,
+    stage: 'done',
+    reasons: [],
+    updatedAtMs: context.clock.nowMs(),
+    detail: null,
+    progress: null,
+    etaMs: null,
+  } as const;
+  await context.registry.putPlacementStatus(context.term, status);
+}
+
+/** A plan without its numbers: time left and requests in flight change with every step, and are no other plan. */
+function essenceOf(plan: Plan): string {
+  const reasons = plan.reasons.map(({ code, gpuUuid, model, generation }) => [code, gpuUuid, model, generation]);
+  const actions =
+    plan.kind === 'apply' ? plan.actions.map((action) => [action.kind, 'generation' in action ? action.generation : null]) : [];
+  return JSON.stringify([plan.kind, reasons, actions]);
 }
 
 /** Learned time left: the median of earlier loads less what has passed; `null` before the first. */

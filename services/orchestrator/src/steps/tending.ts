@@ -1,17 +1,19 @@
-import type { Endpoint, EndpointSnapshot, ModelName, RetireReason, StopRequest } from '@berth/core';
+import type { EndpointSnapshot, Generation, ModelName, RetireReason, StopRequest } from '@berth/core';
 import { chooseIdle, chooseOverBudget, chooseSuperseded } from '@berth/core';
 import { QUARANTINE_REMEMBERED_MS } from '../learn/quarantine.ts';
 import type { Observed } from '../snapshot/observe.ts';
 import { settingsOf, type TermContext } from '../term/term-context.ts';
 import { buildSnapshot } from './decide.ts';
 
-/** Footprints are measured again this long after the last reading, if there was traffic since. */
-const REMEASURE_AFTER_MS = 60_000;
+/** Footprints are measured again this often while there is traffic. */
+const REMEASURE_EVERY_MS = 60_000;
+/** Engines that nobody knows are looked for this often. */
+export const ORPHANS_EVERY_MS = 30_000;
 
 /** One thing that no placement takes care of. */
 export type Chore =
-  | { readonly kind: 'drain'; readonly endpoint: Endpoint; readonly reason: RetireReason }
-  | { readonly kind: 'call-off-drain'; readonly endpoint: Endpoint }
+  | { readonly kind: 'drain'; readonly generation: Generation; readonly reason: RetireReason }
+  | { readonly kind: 'call-off-drain'; readonly generation: Generation }
   | { readonly kind: 'withdraw-claim'; readonly model: ModelName }
   | { readonly kind: 'stop-request'; readonly request: StopRequest }
   | { readonly kind: 'forget-quarantine'; readonly model: ModelName }
@@ -22,7 +24,7 @@ export function chores(context: TermContext, observed: Observed): readonly Chore
   const snapshot = buildSnapshot(context, observed, new Map());
   const drain =
     (reason: RetireReason) =>
-    (view: EndpointSnapshot): Chore => ({ kind: 'drain', endpoint: view.endpoint, reason });
+    ({ endpoint }: Pick<EndpointSnapshot, 'endpoint'>): Chore => ({ kind: 'drain', generation: endpoint.generation, reason });
   const { nowMs } = observed.state;
   const { idleMs } = context.catalog.protocol.residency;
   return [
@@ -30,6 +32,7 @@ export function chores(context: TermContext, observed: Observed): readonly Chore
     ...abandonedClaims(observed),
     ...chooseIdle(snapshot, (model) => settingsOf(context, model)?.idleTimeoutMs ?? null).map(drain('idle')),
     ...chooseSuperseded(snapshot, idleMs).map(drain('superseded')),
+    ...outlived(snapshot.endpoints).map(drain('superseded')),
     ...chooseOverBudget(snapshot).map(drain('overBudget')),
     ...observed.state.quarantines
       .filter((quarantine) => nowMs - quarantine.untilMs > QUARANTINE_REMEMBERED_MS)
@@ -45,23 +48,32 @@ function abandonedClaims({ state, demand }: Observed): readonly Chore[] {
     .map((claim): Chore => ({ kind: 'withdraw-claim', model: claim.model }));
   const unclaimed = state.endpoints.filter(
     (endpoint) =>
-      endpoint.state === 'draining' && endpoint.claimedBy !== null && !state.claims.some((claim) => claim.model === endpoint.claimedBy),
+      endpoint.state === 'draining' && endpoint.reason === 'evicted' && !state.claims.some((claim) => claim.model === endpoint.claimedBy),
   );
-  return [...withdrawn, ...unclaimed.map((endpoint): Chore => ({ kind: 'call-off-drain', endpoint }))];
+  return [...withdrawn, ...unclaimed.map(({ generation }): Chore => ({ kind: 'call-off-drain', generation }))];
 }
 
-function isRemeasureDue(context: TermContext, { state }: Observed): boolean {
-  const latest = context.gpus.latest;
-  if (latest === null || state.nowMs - latest.atMs < REMEASURE_AFTER_MS) return false;
+/** Ready endpoints of which the same model has a younger one: both were found after a loss of data. No edge takes new leases on the older. */
+function outlived(views: readonly EndpointSnapshot[]): readonly EndpointSnapshot[] {
+  const ready = views.filter(({ endpoint }) => endpoint.state === 'ready');
+  return ready.filter(({ endpoint }) =>
+    ready.some(({ endpoint: other }) => other.model === endpoint.model && Number(other.generation) > Number(endpoint.generation)),
+  );
+}
+
+function isRemeasureDue({ gpus, lastDone }: TermContext, { state }: Observed): boolean {
+  const sinceMs = lastDone.remeasuredAtMs;
+  if (!gpus.available || state.nowMs - sinceMs < REMEASURE_EVERY_MS) return false;
   return state.endpoints.some(
     (endpoint) =>
-      endpoint.state === 'ready' && endpoint.allocations.length > 0 && (state.lastUsedAtMs.get(endpoint.generation) ?? 0) > latest.atMs,
+      endpoint.state === 'ready' && endpoint.allocations.length > 0 && (state.lastUsedAtMs.get(endpoint.generation) ?? 0) > sinceMs,
   );
 }
 
 /** Whether the tending job has anything to do. */
 export function needsTending(context: TermContext, observed: Observed): boolean {
-  return context.exits.size > 0 || isMoving(observed) || chores(context, observed).length > 0;
+  const orphansDue = observed.state.nowMs - context.lastDone.orphansSoughtAtMs >= ORPHANS_EVERY_MS;
+  return orphansDue || context.exits.size > 0 || isMoving(observed) || chores(context, observed).length > 0;
 }
 
 /** Whether any endpoint is between two steady states. */

@@ -16,6 +16,10 @@ export class ExitNotices {
     this.#handles.delete(handle);
   }
 
+  handles(): readonly EngineHandle[] {
+    return [...this.#handles];
+  }
+
   get size(): number {
     return this.#handles.size;
   }

@@ -7,7 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { engineUrl, type Reach } from './engine-url.ts';
 
 const LOG_LINES = 600;
+/** Reading a log through the Docker engine costs; a load that takes minutes is looked at less often. */
 const POLL_MS = 250;
+const SLOW_POLL_MS = 1_000;
+const SLOW_AFTER_MS = 20_000;
 
 /** What is known of one load so far. */
 export type LoadObservation =
@@ -69,6 +72,12 @@ export class LoadWatches {
     return watch.observation;
   }
 
+  /** Share of the present phase, 0..1; `null` where it is not known. Begins no watch. */
+  progressOf(generation: Generation): number | null {
+    const observation = this.#watches.get(generation)?.observation;
+    return observation?.kind === 'loading' ? observation.progress : null;
+  }
+
   forget(generation: Generation): void {
     this.#watches.get(generation)?.abort.abort();
     this.#watches.delete(generation);
@@ -111,7 +120,8 @@ export class LoadWatches {
         }
         update({ kind: 'loading', phase: found.phase, progress: found.fraction });
       }
-      await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
+      const isSlow = now() - (endpoint.startedAtMs ?? now()) > SLOW_AFTER_MS;
+      await sleep(isSlow ? SLOW_POLL_MS : POLL_MS, undefined, { signal }).catch(() => undefined);
     }
   }
 

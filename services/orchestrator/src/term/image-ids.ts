@@ -15,9 +15,14 @@ export class ImageIds {
     this.#now = now;
   }
 
+  /** The next question is asked of the runtime. */
+  forget(model: ModelSettings): void {
+    this.#known.delete(keyOf(model));
+  }
+
   /** `null` when the image is not on this machine. Throws as the runtime does. */
   async resolve(model: ModelSettings): Promise<string | null> {
-    const key = JSON.stringify([model.image, model.command]);
+    const key = keyOf(model);
     const known = this.#known.get(key);
     if (known !== undefined && this.#now() - known.atMs <= KEPT_MS) return known.id;
     const id = await this.#runtime.resolveImageId(model.image ?? '', model.command);
@@ -25,4 +30,8 @@ export class ImageIds {
     else this.#known.set(key, { id, atMs: this.#now() });
     return id;
   }
+}
+
+function keyOf({ image, command }: ModelSettings): string {
+  return JSON.stringify([image, command]);
 }

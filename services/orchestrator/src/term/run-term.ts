@@ -3,11 +3,14 @@ import { isOperationalError } from '@berth/core';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FootprintBook } from '../learn/footprint-book.ts';
 import { reconcile } from '../reconcile.ts';
+import { MemoryNotes } from '../snapshot/memory-notes.ts';
 import { placeStep } from '../steps/place-step.ts';
+import { PlacementNotes } from '../steps/placement-notes.ts';
 import { tendStep } from '../steps/tend-step.ts';
 import { DrainWatches } from '../tasks/drain-watch.ts';
 import { ExitNotices } from '../tasks/exit-notices.ts';
 import { LoadWatches } from '../tasks/load-watch.ts';
+import { OrphanStops } from '../tasks/orphan-stops.ts';
 import { PullTasks } from '../tasks/pull-tasks.ts';
 import { StopTasks } from '../tasks/stop-tasks.ts';
 import { ImageIds } from './image-ids.ts';
@@ -25,13 +28,18 @@ const RETRY_MS = 1_000;
 export async function runTerm(host: Host, footprints: FootprintStore, term: Term): Promise<void> {
   host.log.info({ epoch: term.epoch }, 'leadership began');
   const context = await openTerm(host, footprints, term);
+  const over = new AbortController();
+  const signal = AbortSignal.any([term.signal, over.signal]);
+  let beside: Promise<unknown> = Promise.resolve();
   try {
     await host.gpus.readAtStart();
     await host.jobs.ensureTending();
-    const beside = Promise.all([watchHost(context), watchExits(context)]);
+    beside = Promise.all([watchHost(context, signal), watchExits(context, signal)]);
     await host.jobs.run(term, stepOf(context));
-    await beside;
   } finally {
+    // Also when jobs ended before the term did: another epoch rules, or the queue is away.
+    over.abort();
+    await beside;
     for (const tasks of [context.loads, context.drains, context.stops, context.pulls]) tasks[Symbol.dispose]();
     host.log.info({ epoch: term.epoch }, 'leadership ended');
   }
@@ -94,27 +102,29 @@ async function openTerm(host: Host, footprints: FootprintStore, term: Term): Pro
     pulls: new PullTasks({ runtime, now, log, onChange: promoteAll }),
     exits: new ExitNotices(),
     outage: new RuntimeOutage(now),
-    orphansSought: { atMs: 0 },
-    settledForeignMiB: new Map(),
+    orphans: new OrphanStops({ runtime, graceMs: protocol.stop.graceMs, log }),
+    memory: new MemoryNotes(),
+    lastDone: { orphansSoughtAtMs: 0, remeasuredAtMs: now() },
     triedRemedies: new Map(),
-    lastPlanRows: new Map(),
+    placements: new PlacementNotes(),
+    bugs: new Map(),
   };
 }
 
 /** Follows exits for as long as the term lasts; a runtime that is away is asked again. */
-async function watchExits(context: TermContext): Promise<void> {
-  const { term, runtime, log } = context;
-  while (!term.signal.aborted) {
+async function watchExits(context: TermContext, signal: AbortSignal): Promise<void> {
+  const { runtime, log } = context;
+  while (!signal.aborted) {
     try {
       await using _watch = await runtime.watchExits((handle) => noticeExit(context, handle));
       await new Promise<void>((resolve) => {
-        if (term.signal.aborted) resolve();
-        else term.signal.addEventListener('abort', () => resolve(), { once: true });
+        if (signal.aborted) resolve();
+        else signal.addEventListener('abort', () => resolve(), { once: true });
       });
     } catch (error) {
-      if (!isOperationalError(error)) throw error;
-      log.warn({ err: error }, 'exits could not be watched');
-      await sleep(RETRY_MS, undefined, { signal: term.signal }).catch(() => undefined);
+      // Exits are also found by looking, so that a bug here costs seconds and not the term.
+      log[isOperationalError(error) ? 'warn' : 'error']({ err: error }, 'exits could not be watched');
+      await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
     }
   }
 }

@@ -2,7 +2,8 @@ import type {
   EndpointRegistry,
   EngineClient,
   EngineRuntime,
-  GpuUuid,
+  Endpoint,
+  Generation,
   InstallationId,
   LaunchSignature,
   ModelName,
@@ -12,13 +13,16 @@ import type {
 import type { Catalog, ModelSettings } from '@berth/config';
 import type { Logger } from '@berth/telemetry';
 import type { FootprintBook } from '../learn/footprint-book.ts';
+import type { MemoryNotes } from '../snapshot/memory-notes.ts';
 import type { DrainWatches } from '../tasks/drain-watch.ts';
 import type { Reach } from '../tasks/engine-url.ts';
 import type { ExitNotices } from '../tasks/exit-notices.ts';
 import type { GpuMonitor } from '../tasks/gpu-monitor.ts';
 import type { LoadWatches } from '../tasks/load-watch.ts';
 import type { PullTasks } from '../tasks/pull-tasks.ts';
+import type { OrphanStops } from '../tasks/orphan-stops.ts';
 import type { StopTasks } from '../tasks/stop-tasks.ts';
+import type { PlacementNotes } from '../steps/placement-notes.ts';
 import type { HostClock } from './host-clock.ts';
 import type { ImageIds } from './image-ids.ts';
 import type { RuntimeOutage } from './runtime-outage.ts';
@@ -41,6 +45,12 @@ export interface Host {
   readonly gpus: GpuMonitor;
   readonly clock: HostClock;
   readonly log: Logger;
+  /** Takes the secrets that this process knows out of a text that others wrote. */
+  readonly sieve: (text: string) => string;
+  /** What else is wrong, for people: the footprints' mirror. */
+  readonly problems: () => readonly { readonly code: string; readonly message: string }[];
+  /** Preloading is for the start of the process, not for every term that follows. */
+  readonly preloading: { done: boolean };
 }
 
 /** What one term of leadership works with. Everything in it ends with the term and can be rebuilt from the registry. */
@@ -51,19 +61,35 @@ export interface TermContext extends Host {
   readonly loads: LoadWatches;
   readonly drains: DrainWatches;
   readonly stops: StopTasks;
+  readonly orphans: OrphanStops;
   readonly pulls: PullTasks;
   readonly exits: ExitNotices;
   readonly outage: RuntimeOutage;
-  /** Last foreign memory per GPU that was seen while nothing started or stopped there. */
-  readonly settledForeignMiB: Map<GpuUuid, number>;
+  readonly memory: MemoryNotes;
   /** Remedies tried since a model was last ready, so that each is tried once. */
   readonly triedRemedies: Map<ModelName, Set<string>>;
-  readonly orphansSought: { atMs: number };
-  /** The last plan that was told of each placement, so that a job's log has one row per change. */
-  readonly lastPlanRows: Map<ModelName, string>;
+  /** When tending last did what it does only now and then. */
+  readonly lastDone: { orphansSoughtAtMs: number; remeasuredAtMs: number };
+  /** Placement jobs that run, for their logs. */
+  readonly placements: PlacementNotes;
+  /** Bugs met by an endpoint's steps, in a row. */
+  readonly bugs: Map<Generation, number>;
 }
 
 /** The catalog's entry of a model; `undefined` when the model is no longer in it. */
 export function settingsOf(host: Pick<Host, 'catalog'>, model: ModelName): ModelSettings | undefined {
   return host.catalog.models.find((entry) => entry.name === model);
+}
+
+/**
+ * Whether an endpoint is what the catalog would start now: the launch signature, and every name that a request may ask for. A vLLM knows
+ * the aliases that it was started with and no others.
+ */
+export function isCurrent(
+  host: Pick<Host, 'catalog' | 'signatures'>,
+  endpoint: Pick<Endpoint, 'model' | 'signature' | 'servedNames'>,
+): boolean {
+  const model = settingsOf(host, endpoint.model);
+  if (model === undefined || host.signatures.get(endpoint.model) !== endpoint.signature) return false;
+  return model.engine !== 'vllm' || model.servedNames.every((name) => endpoint.servedNames.includes(name));
 }
