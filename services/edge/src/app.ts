@@ -41,6 +41,8 @@ export interface EdgeApp extends AsyncDisposable {
   readonly hono: Hono<EdgeEnv>;
   /** From now on `/health/ready` says that this edge goes. */
   beginShutdown(): void;
+  /** Answers those who wait for a model: another edge, or this one after its restart, serves them when they come back. */
+  endWaits(): void;
 }
 
 /**
@@ -90,6 +92,7 @@ export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
     beginShutdown: () => {
       lifecycle.shuttingDown = true;
     },
+    endWaits: () => waits.endAll(),
     async [Symbol.asyncDispose]() {
       watch[Symbol.dispose]();
       await upstreams[Symbol.asyncDispose]();

@@ -25,7 +25,7 @@ test('a stream in flight is finished while the edge stops, and new connections a
   expect(edge.host.inFlight()).toBe(0);
 });
 
-test('what is still in flight after the grace is cut, at the engine too', async () => {
+test('what is still in flight after the grace is cut, at the engine too, and who waits for a model is told to come back', async () => {
   await using edge = await TestEdge.start();
   await using engine = await FakeEngine.start((_, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' }).write(chunkFrame('tiny', 'one'));
@@ -33,9 +33,15 @@ test('what is still in flight after the grace is cut, at the engine too', async 
   edge.host.serve('tiny', engine.url);
   const stream = await edge.post('/v1/chat/completions', { model: 'tiny', stream: true });
   const waiting = edge.post('/v1/chat/completions', { model: 'plain' });
-  await waitUntil('waiting', () => edge.host.waiters === 1);
-  const lost = Promise.all([expect(stream.text()).rejects.toThrow(), expect(waiting).rejects.toThrow()]);
-  await edge.close(50);
+  const heard = await edge.post('/v1/chat/completions', { model: 'plain', stream: true });
+  await waitUntil('waiting', () => edge.host.waiters === 2);
+  const lost = expect(stream.text()).rejects.toThrow();
+  const closing = edge.close(1000);
+  const told = await waiting;
+  expect(told.status).toBe(503);
+  expect(Number(told.headers.get('retry-after'))).toBeGreaterThan(0);
+  expect(await heard.text()).toMatch(/^: berth .*data: \{"error":.*ask again after Retry-After/s);
+  await closing;
   await lost;
   await engine.seen[0]?.aborted;
   await waitUntil('forgotten', () => edge.host.waiters === 0 && edge.host.inFlight() === 0);

@@ -11,6 +11,8 @@ const HEAD_TIMEOUT_MS = 60_000;
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 /** How often connections that have become idle are closed while the server goes. */
 const SWEEP_MS = 50;
+/** The rest of the grace is for telling those who wait that they must come back. */
+const GRACE_FOR_ENGINES = 0.8;
 
 /**
  * The HTTP server around the application, not listening yet. Node's own `requestTimeout` is off: a request may wait for its model for as
@@ -47,16 +49,21 @@ export async function listen(server: Server, { host, port }: { readonly host: st
   return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
 }
 
-/** Accepts nothing more, lets requests in flight end for so long, then cuts what is left. */
-export async function closeGracefully(server: Server, graceMs: number): Promise<void> {
+/**
+ * Accepts nothing more, lets requests in flight end for so long, then cuts what is left. `onGraceEnding` is called in time for answers to
+ * those whose requests no engine has yet.
+ */
+export async function closeGracefully(server: Server, graceMs: number, onGraceEnding: () => void): Promise<void> {
   const closed = once(server, 'close');
   server.close();
   const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+  const ending = setTimeout(onGraceEnding, graceMs * GRACE_FOR_ENGINES);
   const cut = setTimeout(() => server.closeAllConnections(), graceMs);
   try {
     await closed;
   } finally {
     clearInterval(sweep);
+    clearTimeout(ending);
     clearTimeout(cut);
   }
 }

@@ -68,7 +68,7 @@ export async function startEdge(settings: EdgeSettings, logger: EdgeLogger): Pro
   logger.info({ url, models: catalog.models.length, reach: settings.reach }, 'edge started');
   opened.defer(async () => {
     app.beginShutdown();
-    await closeGracefully(server, settings.shutdownGraceMs);
+    await closeGracefully(server, settings.shutdownGraceMs, () => app.endWaits());
     logger.info({ inFlight: session.inFlight() }, 'edge stopped');
   });
   const running = opened.move();

@@ -41,7 +41,7 @@ export interface EndpointWaitsParts {
   readonly nowMs: () => number;
 }
 
-/** A wait ends early because its deadline came, or because it is known to come too early. */
+/** A wait ends early because its deadline came, because it is known to come too early, or because this edge goes. */
 class WaitOver extends Error {
   override readonly name = 'WaitOver';
 }
@@ -49,6 +49,8 @@ class WaitOver extends Error {
 /** The cold path: waits, together with everybody else, until an endpoint of a model may be sent to. */
 export class EndpointWaits {
   readonly #parts: EndpointWaitsParts;
+  readonly #under = new Set<AbortController>();
+  #ended = false;
 
   constructor(parts: EndpointWaitsParts) {
     this.#parts = parts;
@@ -63,8 +65,10 @@ export class EndpointWaits {
     const { session, watch, nowMs } = this.#parts;
     const { model } = wait;
     const over = new AbortController();
+    this.#under.add(over);
     const leave = (): void => over.abort(wait.left.reason);
     if (wait.left.aborted) leave();
+    if (this.#ended) over.abort(new WaitOver());
     wait.left.addEventListener('abort', leave, { once: true });
     const deadline = setTimeout(() => over.abort(new WaitOver()), Math.max(0, wait.deadlineAtMs - nowMs()));
     let startingAtMs: number | null = null;
@@ -83,10 +87,17 @@ export class EndpointWaits {
       if (!(error instanceof WaitOver)) throw error;
       throw session.failingSinceMs === null ? await this.#comeBack(wait) : redisAway();
     } finally {
+      this.#under.delete(over);
       unfollow();
       clearTimeout(deadline);
       wait.left.removeEventListener('abort', leave);
     }
+  }
+
+  /** Ends all waits, also those to come, as if their deadlines had come: everybody is told to come back, and their wishes keep the placements going. */
+  endAll(): void {
+    this.#ended = true;
+    for (const over of this.#under) over.abort(new WaitOver());
   }
 
   async #queue(wait: EndpointWait, over: AbortSignal): Promise<RequestSlot> {

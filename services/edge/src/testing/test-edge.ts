@@ -81,7 +81,7 @@ export class TestEdge implements AsyncDisposable {
   /** Stops it as a signal does. */
   close(graceMs: number): Promise<void> {
     this.app.beginShutdown();
-    return closeGracefully(this.#server, graceMs);
+    return closeGracefully(this.#server, graceMs, () => this.app.endWaits());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
