@@ -1,11 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
+import { stringify } from 'yaml';
 import { findLeaks } from '../../scripts/leaks.ts';
 import { eventually } from '../support/eventually.ts';
+import { fakeEngineArguments } from '../support/fake-engine.ts';
 import { collectOutput, helloTo, spawnUp, startUp, temporaryFolder, WORKSPACE_SCRIPT } from '../support/up.ts';
 
 const timeout = 150_000;
@@ -67,6 +70,24 @@ test('a killed Berth is cleaned up by the next start, which knows what was learn
   expect(endpoints.map(({ model }) => model)).toEqual(['chat-small']);
   expect(await berth.ask('chat-small')).toContain('simulated');
   process.kill(berth.pid, 'SIGTERM');
+  expect(await berth.exitCode).toBe(0);
+  expect(findLeaks(folder.path)).toEqual([]);
+});
+
+test('a catalog of models that run on the CPU is served without a GPU, and nothing counts as degraded', { timeout }, async () => {
+  await using folder = temporaryFolder();
+  const catalogPath = join(folder.path, 'berth.yaml');
+  const engine = fileURLToPath(new URL('../support/fake-engine.ts', import.meta.url));
+  const plain = { engine: 'openai', gpus: 0, command: [process.execPath, engine], args: fakeEngineArguments() };
+  writeFileSync(catalogPath, stringify({ host: { runtime: 'process' }, models: { one: plain, two: plain } }));
+  await using berth = await startUp(folder.path, { BERTH_CONFIG: catalogPath });
+  for (const model of ['one', 'two']) {
+    const answer = await fetch(`${berth.url}/v1/chat/completions`, { method: 'POST', body: JSON.stringify(helloTo(model)) });
+    expect(await answer.text()).toBe('ok');
+  }
+  const health: unknown = await (await fetch(`${berth.url}/health/placement`)).json();
+  expect(health).toEqual({ status: 'ok', problems: [], degraded: [] });
+  process.kill(-berth.pid, 'SIGINT');
   expect(await berth.exitCode).toBe(0);
   expect(findLeaks(folder.path)).toEqual([]);
 });

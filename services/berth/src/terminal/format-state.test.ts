@@ -75,3 +75,10 @@ test('says that nothing is placed when no orchestrator leads, and shows problems
   expect(text).toContain('no orchestrator leads');
   expect(text).toContain('PROBLEM GPU_PROBE_FAILED: nvidia-smi hangs');
 });
+
+test('shows models in quarantine until its end, after which it is only remembered', () => {
+  const failure = { code: 'ENGINE_EXITED', message: 'signal 9', retryable: true, details: {} };
+  const quarantine = { model: 'small', failures: 2, untilMs: state.nowMs + 30_000, failure };
+  expect(formatState({ ...state, quarantines: [quarantine] })).toMatch(/small\s+2\s+30s\s+signal 9/);
+  expect(formatState({ ...state, quarantines: [{ ...quarantine, untilMs: state.nowMs }] })).not.toContain('quarantine');
+});

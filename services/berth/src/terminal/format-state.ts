@@ -11,7 +11,9 @@ export function formatState(state: AdminState): string {
     endpointTable(state),
   ];
   if (state.placements.length > 0) parts.push(placementTable(state));
-  if (state.quarantines.length > 0) parts.push(quarantineTable(state));
+  // One that ended is remembered for a while, so that the next back-off grows from it; it keeps nobody out.
+  const quarantines = state.quarantines.filter(({ untilMs }) => untilMs > state.nowMs);
+  if (quarantines.length > 0) parts.push(quarantineTable(quarantines, state.nowMs));
   return parts.join('\n\n');
 }
 
@@ -68,7 +70,7 @@ function placementTable({ placements }: AdminState): string {
   return formatTable([['placement', 'stage', 'left', 'why'], ...rows]);
 }
 
-function quarantineTable({ quarantines, nowMs }: AdminState): string {
+function quarantineTable(quarantines: AdminState['quarantines'], nowMs: number): string {
   const rows = quarantines.map(({ model, failures, untilMs, failure }) => [model, String(failures), age(untilMs, nowMs), failure.message]);
   return formatTable([['in quarantine', 'failures', 'for', 'cause'], ...rows]);
 }

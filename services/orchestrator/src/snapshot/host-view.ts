@@ -6,10 +6,12 @@ import type { Observed } from './observe.ts';
 /** The ledger of this host as people and `/admin/v1/state` see it. */
 export function buildHostView(context: TermContext, observed: Observed, snapshot: Snapshot): HostView {
   const ledgers = buildLedger(snapshot);
+  // A host whose models all run on the CPU misses nothing without nvidia-smi.
+  const needsGpus = context.catalog.models.some((model) => model.gpus > 0);
   return {
     updatedAtMs: observed.state.nowMs,
-    readingsAvailable: context.gpus.available,
-    problems: [context.gpus.problem, context.outage.problem, ...context.problems()]
+    readingsAvailable: context.gpus.available || !needsGpus,
+    problems: [needsGpus ? context.gpus.problem : null, context.outage.problem, ...context.problems()]
       .filter((problem) => problem !== null)
       .map(({ code, message }) => ({ code, message })),
     gpus: (context.gpus.latest?.gpus ?? []).map((gpu) => viewOf(context, observed, gpu, ledgers.get(gpu.uuid))),
