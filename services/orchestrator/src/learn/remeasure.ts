@@ -1,4 +1,4 @@
-import type { DrainingEndpoint, Generation, GpuAllocation, GpuUuid, ReadyEndpoint } from '@berth/core';
+import type { DrainingEndpoint, Generation, GpuAllocation, GpuUuid, HostReading, ReadyEndpoint } from '@berth/core';
 import { allocatedOn, withMargin } from '@berth/core';
 import { measureProcesses } from '@berth/nvidia';
 import { changeEndpoint } from '../advance/change-endpoint.ts';
@@ -18,20 +18,26 @@ export async function remeasureNeighbours(
   { except }: { readonly except?: Generation } = {},
 ): Promise<number> {
   const state = await context.registry.read();
+  // What went wrong may have gone wrong just now: an older reading would not show it.
+  const reading = await context.gpus.read({ maxAgeMs: 0 });
+  if (reading === null) return 0;
   let corrected = 0;
   for (const endpoint of state.endpoints) {
     if ((endpoint.state !== 'ready' && endpoint.state !== 'draining') || endpoint.generation === except) continue;
     if (!endpoint.allocations.some((allocation) => gpuUuids.includes(allocation.gpuUuid))) continue;
-    if (await remeasure(context, endpoint, reason)) corrected += 1;
+    if (await remeasure(context, endpoint, reading, reason)) corrected += 1;
   }
   return corrected;
 }
 
-async function remeasure(context: TermContext, endpoint: ReadyEndpoint | DrainingEndpoint, reason: RemeasureReason): Promise<boolean> {
+async function remeasure(
+  context: TermContext,
+  endpoint: ReadyEndpoint | DrainingEndpoint,
+  reading: HostReading,
+  reason: RemeasureReason,
+): Promise<boolean> {
   if (endpoint.handle === null) return false;
   const pids = await context.runtime.processIds(endpoint.handle);
-  const reading = await context.gpus.read({ maxAgeMs: 1_000 });
-  if (reading === null) return false;
   const measured = measureProcesses(reading, pids);
   if (measured === null || measured.length === 0) return false;
   const exceeds = measured.some((one) => one.vramMiB > allocatedOn(endpoint.allocations, one.gpuUuid));
