@@ -1,5 +1,6 @@
 import type { Endpoint } from '@berth/core';
 import { isOperationalError } from '@berth/core';
+import { findQuarantine, quarantineAfterLoad } from '../learn/quarantine.ts';
 import { withFreshState, type Observed } from '../snapshot/observe.ts';
 import type { TermContext } from '../term/term-context.ts';
 import { advanceServing } from './advance-serving.ts';
@@ -54,12 +55,14 @@ async function bearBug(context: TermContext, endpoint: Endpoint, error: unknown)
   const nowMs = context.clock.nowMs();
   const message = `${endpoint.model} did not start: Berth met a bug of its own (${error instanceof Error ? error.message : String(error)}). The orchestrator's log has its stack.`;
   const failure = { code: 'ENGINE_START_FAILED', message, retryable: true } as const;
-  const quarantine = { model: endpoint.model, failures: 1, untilMs: nowMs + context.catalog.protocol.quarantine.maxMs, failure };
+  const state = await context.registry.read();
+  const quarantine = quarantineAfterLoad(context, findQuarantine(state, endpoint.model), { model: endpoint.model, failure, nowMs });
+  const removeWishes = state.wishes.filter((wish) => wish.model === endpoint.model).map((wish) => wish.id);
   await changeEndpoint(
     context,
     endpoint,
     { kind: 'stop-begun', reason: 'loadFailed', atMs: nowMs, kill: true, failure },
-    { putQuarantines: [quarantine] },
+    { putQuarantines: [quarantine], removeWishes },
   );
   return true;
 }

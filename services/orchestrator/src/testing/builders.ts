@@ -1,0 +1,3 @@
+// The builders of core serve its neighbours' tests, too.
+export * from '../../../../packages/core/src/testing/builders.ts';
+export * from '../../../../packages/core/src/testing/readings.ts';
