@@ -86,6 +86,8 @@ describe.skipIf(program === null)(`a real vLLM on the CPU${skipped}`, { timeout:
     process.kill(await pidOf('VLLM::EngineCore'), 'SIGKILL');
     await eventually('the stream to end', () => stream.ended());
     expect(stream.errorFrames()).toEqual([expect.stringContaining('EngineCore encountered an issue')]);
+    // For a moment it still answers, with 500, which passes through like any answer of an engine.
+    await eventually('its API server to exit', () => !isProcessAlive(before?.pid ?? 0));
     const next = client.chat.completions.create({ ...helloTo('tiny'), max_tokens: 5 });
     await eventually('another engine', () => engines().some(({ name }) => name !== before?.name), LOAD_MS);
     const loading = engines().find(({ name }) => name !== before?.name);
