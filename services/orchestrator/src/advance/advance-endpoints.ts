@@ -1,6 +1,7 @@
 import type { Endpoint } from '@berth/core';
 import { isOperationalError } from '@berth/core';
 import { findQuarantine, quarantineAfterLoad } from '../learn/quarantine.ts';
+import { wishIdsOf } from '../snapshot/demand.ts';
 import { withFreshState, type Observed } from '../snapshot/observe.ts';
 import type { TermContext } from '../term/term-context.ts';
 import { advanceServing } from './advance-serving.ts';
@@ -57,7 +58,7 @@ async function bearBug(context: TermContext, endpoint: Endpoint, error: unknown)
   const failure = { code: 'ENGINE_START_FAILED', message, retryable: true } as const;
   const state = await context.registry.read();
   const quarantine = quarantineAfterLoad(context, findQuarantine(state, endpoint.model), { model: endpoint.model, failure, nowMs });
-  const removeWishes = state.wishes.filter((wish) => wish.model === endpoint.model).map((wish) => wish.id);
+  const removeWishes = wishIdsOf(state, endpoint.model);
   await changeEndpoint(
     context,
     endpoint,

@@ -1,5 +1,5 @@
 import type { Endpoint, EndpointEvent, RegistryChange } from '@berth/core';
-import { OperationalError, transition } from '@berth/core';
+import { needsLeaseCheck, OperationalError, stateChange, transition } from '@berth/core';
 import type { TermContext } from '../term/term-context.ts';
 
 /**
@@ -12,6 +12,8 @@ export async function changeEndpoint<Event extends EndpointEvent>(
   event: Event,
   also: Omit<RegistryChange, 'expect' | 'putEndpoints'> = {},
 ): Promise<Endpoint> {
+  // A drained endpoint is stopped by `stopDrained` alone, which looks for leases in the same script.
+  if (event.kind === 'stop-begun' && needsLeaseCheck(endpoint, event)) throw new RangeError(`${endpoint.generation} may still be leased.`);
   const next = transition(endpoint, event);
   if (next.state === 'gone') {
     throw new OperationalError({ code: 'STALE_STATE', message: `Endpoint ${endpoint.generation} is gone already.`, retryable: true });
@@ -21,7 +23,7 @@ export async function changeEndpoint<Event extends EndpointEvent>(
     expect: [{ generation: endpoint.generation, state: endpoint.state }],
     putEndpoints: [next],
   });
-  logChange(context, endpoint, next, event.kind);
+  logChange(context, endpoint, next, stateChange(endpoint, event, next)?.reason ?? event.kind);
   return next;
 }
 

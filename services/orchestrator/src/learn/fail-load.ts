@@ -2,6 +2,7 @@ import type { FailureShape, RetireReason, StartingEndpoint } from '@berth/core';
 import type { ModelSettings } from '@berth/config';
 import { parseFailure, type EngineFailure } from '@berth/vllm';
 import { changeEndpoint } from '../advance/change-endpoint.ts';
+import { wishIdsOf } from '../snapshot/demand.ts';
 import type { TermContext } from '../term/term-context.ts';
 import { firstTry, learnFromFailure } from './learn-from-failure.ts';
 import { findQuarantine, quarantineAfterLoad } from './quarantine.ts';
@@ -34,7 +35,7 @@ export async function failLoad(
   context.loads.forget(endpoint.generation);
   const state = await context.registry.read();
   const quarantine = quarantineAfterLoad(context, findQuarantine(state, endpoint.model), { model: endpoint.model, failure, nowMs });
-  const wishes = state.wishes.filter((wish) => wish.model === endpoint.model).map((wish) => wish.id);
+  const wishes = wishIdsOf(state, endpoint.model);
   await changeEndpoint(
     context,
     endpoint,

@@ -2,6 +2,7 @@ import type { EngineHandle, Footprint, FootprintKey, GpuAllocation, HostReading,
 import { withMargin } from '@berth/core';
 import { parseMemoryBreakdown } from '@berth/vllm';
 import { changeEndpoint } from '../advance/change-endpoint.ts';
+import { wishIdsOf } from '../snapshot/demand.ts';
 import type { LoadObservation } from '../tasks/load-watch.ts';
 import type { TermContext } from '../term/term-context.ts';
 import { measureEndpoint, type Measurement } from './measure.ts';
@@ -26,7 +27,7 @@ export async function publishReady(
   if (measurement === null && waitedMs < context.catalog.protocol.memoryRelease.timeoutMs) return false;
   const loadMs = Math.max(0, proved.atMs - (endpoint.startedAtMs ?? proved.atMs));
   const allocations = await charge(context, endpoint, measurement ?? UNMEASURED, { ...proved, loadMs });
-  const wishes = (await context.registry.read()).wishes.filter((wish) => wish.model === endpoint.model).map((wish) => wish.id);
+  const wishes = wishIdsOf(await context.registry.read(), endpoint.model);
   await changeEndpoint(
     context,
     endpoint,

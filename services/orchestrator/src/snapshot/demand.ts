@@ -34,6 +34,11 @@ export function readDemand(state: Pick<RegistryState, 'nowMs' | 'edges' | 'wishe
   return demands;
 }
 
+/** Ids of all wishes for a model. */
+export function wishIdsOf({ wishes }: Pick<RegistryState, 'wishes'>, model: ModelName): readonly string[] {
+  return wishes.filter((wish) => wish.model === model).map((wish) => wish.id);
+}
+
 function merge(one: Demand, other: Demand): Demand {
   return {
     model: one.model,

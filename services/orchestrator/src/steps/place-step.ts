@@ -1,14 +1,14 @@
-import type { FailureShape, ModelName, PlacementStatus, Plan, StepLog, StepOutcome } from '@berth/core';
-import { isOperationalError } from '@berth/core';
-import type { ModelSettings } from '@berth/config';
+import type { FailureShape, ModelName, Plan, StepLog, StepOutcome } from '@berth/core';
 import { advanceEndpoints } from '../advance/advance-endpoints.ts';
 import { findQuarantine } from '../learn/quarantine.ts';
 import { observe, type Observed } from '../snapshot/observe.ts';
 import { readRequirements } from '../snapshot/requirements.ts';
 import { settingsOf, type TermContext } from '../term/term-context.ts';
-import { applyAction, withdrawClaim } from './apply-action.ts';
+import { applyAction } from './apply-action.ts';
 import { decide } from './decide.ts';
+import { dropClaim, dropWishes, failed, giveUp } from './give-up.ts';
 import { reportEnd, reportStatus } from './placement-status.ts';
+import { pullMissing } from './pull-missing.ts';
 
 /**
  * A start beside others is planned by the last reading, however old: whatever of ours changed was followed by a newer one, and the start
@@ -85,7 +85,7 @@ async function perform(context: TermContext, observed: Observed, model: ModelNam
       if (plan.code === 'DOES_NOT_FIT') await dropWishes(context, observed, model);
       return failed({
         code: plan.code,
-        message: `${plan.message}${lengthRemedy(context, model)}`,
+        message: plan.code === 'DOES_NOT_FIT' ? `${plan.message}${lengthRemedy(context, model)}` : plan.message,
         retryable: plan.code === 'NO_CAPACITY_NOW',
         ...(plan.retryAfterMs === null ? {} : { retryAfterMs: plan.retryAfterMs }),
         details: { reasons: plan.reasons },
@@ -127,45 +127,6 @@ async function abandon(context: TermContext, observed: Observed, model: ModelNam
   return { kind: 'abandoned' };
 }
 
-/** Failed for good: nothing is held or wished for any more. */
-async function giveUp(context: TermContext, observed: Observed, model: ModelName, failure: FailureShape): Promise<StepOutcome> {
-  await dropClaim(context, observed, model);
-  await dropWishes(context, observed, model);
-  return failed(failure);
-}
-
-async function dropClaim(context: TermContext, observed: Observed, model: ModelName): Promise<void> {
-  if (observed.state.claims.some((claim) => claim.model === model)) await withdrawClaim(context, observed, model, null);
-}
-
-async function pullMissing(context: TermContext, settings: ModelSettings, observed: Observed): Promise<StepOutcome | null> {
-  try {
-    if ((await context.images.resolve(settings)) !== null || settings.image === null) return null;
-  } catch (error) {
-    if (!isOperationalError(error, 'IMAGE_MISSING')) throw error;
-    return giveUp(context, observed, settings.name, error.toShape());
-  }
-  const pull = context.pulls.ensure(settings.image, settings.pullTimeoutMs);
-  if (pull.kind === 'failed') return giveUp(context, observed, settings.name, { ...pull.failure, retryAfterMs: LOADING_MS });
-  await dropClaim(context, observed, settings.name);
-  const status: PlacementStatus = {
-    model: settings.name,
-    stage: 'pulling',
-    reasons: [],
-    updatedAtMs: observed.state.nowMs,
-    detail: `pulling ${settings.image}: ${pull.progress.message}`,
-    progress: pull.progress.fraction,
-    etaMs: null,
-  };
-  await context.registry.putPlacementStatus(context.term, status);
-  return { kind: 'later', delayMs: LOADING_MS };
-}
-
-async function dropWishes(context: TermContext, { state }: Observed, model: ModelName): Promise<void> {
-  const removeWishes = state.wishes.filter((wish) => wish.model === model).map((wish) => wish.id);
-  if (removeWishes.length > 0) await context.registry.commit(context.term, { removeWishes });
-}
-
 function needsFreshReading(plan: Plan): boolean {
   switch (plan.kind) {
     case 'serving':
@@ -183,10 +144,6 @@ function needsFreshReading(plan: Plan): boolean {
 
 function hasEndpoint({ state }: Observed, model: ModelName): boolean {
   return state.endpoints.some((endpoint) => endpoint.model === model && endpoint.state !== 'stopping');
-}
-
-function failed(failure: FailureShape): StepOutcome {
-  return { kind: 'failed', failure };
 }
 
 function notInCatalog(model: ModelName): FailureShape {

@@ -1,5 +1,6 @@
 import type { FailureShape, GpuProbe, HostReading } from '@berth/core';
 import { isOperationalError } from '@berth/core';
+import { totalVram } from '@berth/nvidia';
 import type { Logger } from '@berth/telemetry';
 
 export interface GpuMonitorOptions {
@@ -76,9 +77,8 @@ export class GpuMonitor {
     const startedAtMs = now();
     try {
       const reading = { ...(await probe.readHost()), atMs: startedAtMs };
-      const named = reading.gpus.some((gpu) => gpu.totalMiB !== null);
-      if (!named) throw new UnreadableGpus(reading.gpus.length);
-      if (!this.#available) log.info({ gpus: reading.gpus }, 'gpu readings became available');
+      const totals = totalVram(reading);
+      if (!this.#available) log.info({ gpus: totals }, 'total vram read');
       this.#previous = this.#latest;
       this.#latest = reading;
       this.#problem = null;
@@ -92,16 +92,6 @@ export class GpuMonitor {
       this.#problem = problem;
       return null;
     }
-  }
-}
-
-class UnreadableGpus extends Error {
-  constructor(count: number) {
-    super(
-      count === 0
-        ? 'nvidia-smi lists no GPU. Check that the driver sees one (`nvidia-smi -L`), or give every model `gpus: 0`.'
-        : `nvidia-smi lists ${count} GPU(s), but not the memory of any of them ([N/A]). Memory cannot be learned on such a device.`,
-    );
   }
 }
 
