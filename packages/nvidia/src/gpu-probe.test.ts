@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { createGpuProbe } from './gpu-probe.ts';
 import { QUERY_COMPUTE_APPS } from './parse-compute-apps.ts';
 import { QUERY_GPUS } from './parse-gpus.ts';
-import { readTotalVram } from './total-vram.ts';
+import { totalVram } from './total-vram.ts';
 
 const recorded = (name: string): string => readFileSync(new URL(`../recorded/${name}`, import.meta.url), 'utf8');
 const ok = (name: string): CommandResult => ({ exitCode: 0, stdout: recorded(name), stderr: '' });
@@ -89,9 +89,9 @@ describe('createGpuProbe', () => {
   });
 });
 
-describe('readTotalVram', () => {
+describe('totalVram', () => {
   it('reads the total of every card', async () => {
-    const totals = await readTotalVram(createGpuProbe(runnerOf(ok('gpus-mig.csv'), empty), options));
+    const totals = totalVram(await createGpuProbe(runnerOf(ok('gpus-mig.csv'), empty), options).readHost());
     expect(totals.map((gpu) => [gpu.index, gpu.totalMiB])).toEqual([
       [0, null],
       [1, 81920],
@@ -99,9 +99,9 @@ describe('readTotalVram', () => {
   });
 
   it('fails when no card tells its total', async () => {
-    await expect(readTotalVram(createGpuProbe(runnerOf(ok('gpus-gb10.csv'), empty), options))).rejects.toMatchObject({
-      code: 'GPU_PROBE_FAILED',
-      message: expect.stringContaining('GPU 0 (NVIDIA GB10)'),
-    });
+    const reading = await createGpuProbe(runnerOf(ok('gpus-gb10.csv'), empty), options).readHost();
+    expect(() => totalVram(reading)).toThrow(
+      expect.objectContaining({ code: 'GPU_PROBE_FAILED', message: expect.stringContaining('GPU 0 (NVIDIA GB10)') }),
+    );
   });
 });

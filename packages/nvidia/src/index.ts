@@ -4,5 +4,5 @@ export type { GpuProbeOptions } from './gpu-probe.ts';
 export { measureProcesses } from './measure-processes.ts';
 export { parseComputeApps, QUERY_COMPUTE_APPS } from './parse-compute-apps.ts';
 export { parseGpus, QUERY_GPUS } from './parse-gpus.ts';
-export { readTotalVram } from './total-vram.ts';
+export { totalVram } from './total-vram.ts';
 export type { GpuTotal } from './total-vram.ts';

@@ -1,5 +1,5 @@
 import { OperationalError } from '@berth/core';
-import type { GpuProbe, GpuUuid } from '@berth/core';
+import type { GpuUuid, HostReading } from '@berth/core';
 
 /** A GPU with the memory it has in all. */
 export interface GpuTotal {
@@ -11,12 +11,8 @@ export interface GpuTotal {
   readonly totalMiB: number | null;
 }
 
-/**
- * Total memory of every GPU of the host, in the driver's order. Throws `GPU_PROBE_FAILED` when nvidia-smi cannot be run or read,
- * and when not one GPU tells its total.
- */
-export async function readTotalVram(probe: GpuProbe): Promise<readonly GpuTotal[]> {
-  const { gpus } = await probe.readHost();
+/** Total memory of every GPU of the host, in the driver's order. Throws `GPU_PROBE_FAILED` when not one GPU tells its total. */
+export function totalVram({ gpus }: HostReading): readonly GpuTotal[] {
   const totals = gpus.map(({ uuid, index, product, totalMiB }): GpuTotal => ({ gpuUuid: uuid, index, product, totalMiB }));
   if (totals.some((gpu) => gpu.totalMiB !== null)) return totals;
   const names = totals.map((gpu) => `GPU ${gpu.index} (${gpu.product})`).join(', ');

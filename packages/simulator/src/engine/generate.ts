@@ -78,9 +78,6 @@ export async function prefillOnly(serving: Serving, promptTokens: number, signal
   for await (const _step of generate(serving, { promptTokens, maxTokens: 1, ignoreEos: false, stop: [], signal }));
 }
 
-/** How many tokens the whole answer has when nothing cuts it short. */
-export const fullAnswerTokens = sentence.split(' ').length;
-
 /** The tokens of a chat prompt: its texts and four for the template of each message. */
 export function chatPromptTokens(texts: readonly string[]): number {
   return texts.reduce((sum, text) => sum + countTokens(text) + 4, 0);
