@@ -28,10 +28,13 @@ export async function observe(context: TermContext, { readingMaxAgeMs }: { reado
   return { state, demand: readDemand(state), reading, processIds };
 }
 
-/** The same look at the host with the registry as it is now, after this step changed it. Throws `REDIS_UNAVAILABLE`. */
-export async function withFreshState(context: Pick<TermContext, 'registry'>, observed: Observed): Promise<Observed> {
+/**
+ * The same look at the host with the registry as it is now, after this step changed it. An endpoint that is gone since was seen to be gone
+ * by the latest reading: an older one would still show its memory, as foreign. Throws `REDIS_UNAVAILABLE`.
+ */
+export async function withFreshState(context: Pick<TermContext, 'registry' | 'gpus'>, observed: Observed): Promise<Observed> {
   const state = await context.registry.read();
-  return { ...observed, state, demand: readDemand(state) };
+  return { ...observed, state, demand: readDemand(state), reading: observed.reading === null ? null : context.gpus.latest };
 }
 
 async function readProcessIds(context: TermContext, endpoints: readonly Endpoint[]): Promise<ReadonlyMap<Generation, readonly number[]>> {
