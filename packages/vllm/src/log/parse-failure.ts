@@ -56,7 +56,8 @@ function refusedArguments(lines: readonly string[], exitCode: number | null): { 
 function unknownCause(rootCause: string | null, exitCode: number | null, wasReady: boolean): FailureCause {
   const when = wasReady ? 'after it was ready' : 'before it was ready';
   const how = exitCode === null ? `The engine ended ${when}` : `The engine ended ${when} with exit code ${exitCode}`;
-  if (rootCause !== null) return { kind: 'unknown', message: `${how}: ${rootCause.slice(0, 400)}. Its log tells more.`, remedy: null };
+  if (rootCause !== null)
+    return { kind: 'unknown', message: `${how}: ${rootCause.slice(0, 400).replace(/\.$/u, '')}. Its log tells more.`, remedy: null };
   const signal = signalOf(exitCode);
   if (signal === null) return { kind: 'unknown', message: `${how}, and its log names no cause.`, remedy: null };
   const why = signal === 9 ? ': by hand, or by the kernel because main memory ran out. Look for "oom" in the kernel log of the host.' : '.';

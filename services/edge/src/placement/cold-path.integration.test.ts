@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { asId } from '@berth/core';
 import type { ModelName, PlacementStatus } from '@berth/core';
 import { chatHandler, chunkFrame, completionBody, FakeEngine } from '../testing/fake-engine.ts';
-import { TestEdge } from '../testing/test-edge.ts';
+import { TEST_CATALOG, TestEdge } from '../testing/test-edge.ts';
 import { waitUntil } from '../testing/wait-until.ts';
 
 const STREAM_TEXT = `${['one ', 'two ', 'three'].map((word) => chunkFrame('tiny', word)).join('')}data: [DONE]\n\n`;
@@ -150,7 +150,7 @@ describe('a stream for a model that is not ready', () => {
   });
 
   test("keeps an engine's own status while it has no comments", async () => {
-    await using edge = await TestEdge.start();
+    await using edge = await TestEdge.start({ yaml: TEST_CATALOG.replace('heartbeatAfter: 100ms', 'heartbeatAfter: 1m') });
     await using engine = await FakeEngine.start((_, response) =>
       response.writeHead(400, { 'content-type': 'application/json' }).end('{"error":{}}'),
     );

@@ -152,7 +152,7 @@ function comeBackFailure(view: PlacementView | null, wait: EndpointWait): Operat
     const left = learnedMs === null ? 'an unknown time' : `about ${Math.ceil(learnedMs / 1000)} s`;
     return new OperationalError({
       code: 'MODEL_LOADING',
-      message: `${model} is loading (${progress.phase ?? progress.state}) and needs ${left} more. Its load goes on; ask again after Retry-After.`,
+      message: `${model} is loading (${progress.phase ?? progress.state}) and needs ${left} more. Ask again after Retry-After.`,
       retryable: true,
       retryAfterMs,
       details,

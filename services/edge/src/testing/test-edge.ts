@@ -9,7 +9,8 @@ import { closeGracefully, createEdgeServer } from '../server.ts';
 import type { EdgeLogger } from '../telemetry/edge-logger.ts';
 import { FakeHost } from './fake-host.ts';
 
-const CATALOG = `
+/** The catalog of a test that names no other; its waits are short. */
+export const TEST_CATALOG = `
 host: { runtime: process }
 coldStart: { wait: 2s, streamWait: 3s, heartbeatAfter: 100ms, heartbeatEvery: 50ms }
 models:
@@ -90,7 +91,7 @@ export class TestEdge implements AsyncDisposable {
   }
 }
 
-export function testCatalog(text: string = CATALOG): Catalog {
+export function testCatalog(text: string = TEST_CATALOG): Catalog {
   return loadCatalog({ path: '/catalog/berth.yaml', home: '/home/user', text });
 }
 
