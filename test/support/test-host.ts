@@ -125,19 +125,22 @@ interface ContainerRow {
 
 async function listEngines(docker: TestDockerEngine, installationId: string): Promise<readonly EngineUnderTest[]> {
   const rows = await listContainers(docker, [`berth.installation=${installationId}`, 'berth.generation']);
-  return Promise.all(
-    rows.map(async (row) => {
-      const { State } = await docker.api.read<{ State: { Pid: number } }>(`/containers/${row.Id}/json`);
+  const found = await Promise.all(
+    rows.map(async (row): Promise<EngineUnderTest | null> => {
+      // It may be removed between the two calls.
+      const described = await docker.api.read<{ State: { Pid: number } }>(`/containers/${row.Id}/json`).catch(() => null);
+      if (described === null) return null;
       return {
         name: (row.Names[0] ?? '').slice(1),
         running: row.State === 'running',
-        pid: State.Pid,
+        pid: described.State.Pid,
         async kill(signal: string) {
           await docker.api.call('POST', `/containers/${row.Id}/kill?signal=${signal}`);
         },
       };
     }),
   );
+  return found.filter((engine) => engine !== null);
 }
 
 function listContainers(docker: TestDockerEngine, labels: readonly string[]): Promise<readonly ContainerRow[]> {

@@ -220,8 +220,10 @@ export class HostUnderTest implements AsyncDisposable {
     return this.reader.read();
   }
 
+  /** The newest endpoint of a model; one that stops may be registered beside it. */
   async endpointOf(name: string): Promise<Endpoint | undefined> {
-    return (await this.state()).endpoints.find((endpoint) => endpoint.model === asId(name));
+    const endpoints = (await this.state()).endpoints.filter((endpoint) => endpoint.model === asId(name));
+    return endpoints.toSorted((one, other) => Number(other.generation) - Number(one.generation))[0];
   }
 
   /** Names and states of everything registered, in alphabetical order. */
