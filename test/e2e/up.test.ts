@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -52,6 +52,19 @@ test('the first Ctrl-C lets a stream in flight go on and the second one ends it 
   process.kill(-berth.pid, 'SIGINT');
   await expect(readToEnd(chunks)).rejects.toThrow();
   await berth.exitCode;
+  expect(findLeaks(folder.path)).toEqual([]);
+});
+
+test('Ctrl-C right after the orchestrator was killed leaves nothing behind', { timeout }, async () => {
+  await using folder = temporaryFolder();
+  await using berth = await startUp(folder.path);
+  await berth.ask('chat-small');
+  const record = readFileSync(join(folder.path, '.berth/run/up.json'), 'utf8');
+  const pid = Number(/"orchestrator":\s*\{\s*"pid":\s*(\d+)/.exec(record)?.[1]);
+  process.kill(pid, 'SIGKILL');
+  await eventually('the end of the orchestrator to be seen', () => berth.output().includes('the orchestrator ended by SIGKILL'));
+  process.kill(-berth.pid, 'SIGINT');
+  expect(await berth.exitCode).toBe(0);
   expect(findLeaks(folder.path)).toEqual([]);
 });
 

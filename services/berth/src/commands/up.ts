@@ -18,6 +18,7 @@ import { readMachine } from '../up/machine.ts';
 import { takeRunRecord } from '../up/run-record.ts';
 import type { RunRecord } from '../up/run-record.ts';
 import { writeStarterCatalog } from '../up/starter-catalog.ts';
+import { stopLeftovers } from '../up/stop-leftovers.ts';
 import { superviseService } from '../up/supervise-service.ts';
 import type { SupervisedService } from '../up/supervise-service.ts';
 import type { CommandContext } from './command.ts';
@@ -81,6 +82,7 @@ export async function up({ args, env, cwd, print, complain }: CommandContext): P
     return stop.graceful.aborted ? 0 : 1;
   } finally {
     await stopServices(services, stop.atOnce, say);
+    await stopLeftovers(childEnv, { graceMs: stop.atOnce.aborted ? 0 : endpointGraceMs, complain });
     say('stopped');
   }
 }
