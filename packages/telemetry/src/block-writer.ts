@@ -55,11 +55,10 @@ export class BlockWriter implements LineDestination {
     this.#timer ??= setTimeout(() => this.#handOn(), LONGEST_DELAY_MS).unref();
   }
 
-  /** Writes all and blocks until it is written. pino calls it after a fatal line. */
+  /** Writes all that is not being written already, and blocks until it is written. pino calls it after a fatal line. */
   flushSync(): void {
-    this.#handOn();
     const inFlight = this.#writing ? this.#blocks.slice(0, 1) : [];
-    const rest = this.#blocks.slice(inFlight.length);
+    const rest = [...this.#blocks.slice(inFlight.length), this.#takePending()];
     this.#blocks = inFlight;
     this.#backlogBytes = inFlight.reduce((bytes, block) => bytes + block.length, 0);
     for (const block of rest) if (this.#readerGone || !writeWhole(this.#fd, block)) drop(block);
@@ -70,31 +69,37 @@ export class BlockWriter implements LineDestination {
     if (this.#pending.length >= BLOCK_LENGTH) this.#handOn();
   }
 
-  #handOn(): void {
+  #takePending(): Buffer {
     if (this.#timer !== null) clearTimeout(this.#timer);
     if (this.#soon !== null) clearImmediate(this.#soon);
     this.#timer = null;
     this.#soon = null;
-    if (this.#pending === '') return;
     const block = Buffer.from(this.#pending);
     this.#pending = '';
+    return block;
+  }
+
+  #handOn(): void {
+    const block = this.#takePending();
+    if (block.length === 0) return;
     if (this.#readerGone || this.#backlogBytes + block.length > LONGEST_BACKLOG_BYTES) return drop(block);
     this.#blocks.push(block);
     this.#backlogBytes += block.length;
-    if (!this.#writing) this.#writeNext();
+    this.#writeNext();
   }
 
   #writeNext(): void {
     const [block] = this.#blocks;
-    this.#writing = block !== undefined;
-    if (block !== undefined) write(this.#fd, block, (error, written) => this.#wrote(block, error, written));
+    if (this.#writing || block === undefined) return;
+    this.#writing = true;
+    write(this.#fd, block, (error, written) => this.#wrote(block, error, written));
   }
 
   #wrote(block: Buffer, error: NodeJS.ErrnoException | null, written: number): void {
+    this.#writing = false;
     if (error !== null && isBusy(error)) return void setTimeout(() => this.#writeNext(), BUSY_PAUSE_MS).unref();
     if (error !== null) {
       this.#readerGone = true;
-      this.#writing = false;
       this.#blocks.splice(0).forEach(drop);
       return;
     }
