@@ -18,7 +18,7 @@ export function answerFailure(parts: {
   readonly logger: EdgeLogger;
 }): void {
   const { error, answer, dialect, record, logger } = parts;
-  if (error instanceof ClientLeft || answer.left.aborted) {
+  if (error instanceof ClientLeft || answer.hasLeft) {
     record.outcome = 'client-left';
     return;
   }

@@ -60,7 +60,7 @@ export class AnswerRelay {
     return this.#lastDataAtMs;
   }
 
-  begin(status: number, statusText: string, rawHeaders: readonly (Buffer | string)[]): void {
+  begin(status: number, statusText: string, rawHeaders: readonly string[]): void {
     const { rename, extraHeaders } = this.#options;
     const head = clientAnswerHead(rawHeaders, rename !== null);
     const isEventStream = head.contentType.startsWith('text/event-stream');
@@ -93,7 +93,14 @@ export class AnswerRelay {
     return renamed.length === 0 || this.#answer.write(renamed);
   }
 
-  end(): void {
+  /** `piece`: the last bytes, where the engine's end came together with some. */
+  end(piece: Buffer | null = null): void {
+    if (piece !== null && this.#collected === null && this.#rename === null) {
+      this.#watch?.feed(piece);
+      this.#answer.end(piece);
+      return;
+    }
+    if (piece !== null) this.write(piece);
     if (this.#collected !== null) {
       this.#answer.write(errorFrame(engineFault(this.#status, Buffer.concat(this.#collected)), this.#options.dialect));
     } else {

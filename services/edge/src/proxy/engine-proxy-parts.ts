@@ -3,7 +3,7 @@ import type { EdgeSession } from '@berth/core';
 import type { EndpointWaits } from '../placement/endpoint-waits.ts';
 import type { PlacementWatch } from '../placement/placement-watch.ts';
 import type { EdgeLogger } from '../telemetry/edge-logger.ts';
-import type { Upstreams } from './upstream.ts';
+import type { Upstreams } from '../upstream/upstreams.ts';
 
 /** What the request path is made of; lives as long as the edge. */
 export interface EngineProxyParts {

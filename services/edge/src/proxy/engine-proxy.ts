@@ -41,8 +41,7 @@ export class EngineProxy {
       if (model === undefined) throw modelNotFound(asked.model);
       record.model = model.name;
       record.stream = asked.stream;
-      const request = new ServedRequest({
-        ...this.#parts,
+      const request = new ServedRequest(this.#parts, {
         route,
         incoming,
         answer,

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
 import { OperationalError } from '@berth/core';
 import { ClientLeft } from './client-answer.ts';
 
@@ -105,11 +104,7 @@ export class RequestBody {
   }
 
   /** The body piece by piece, for an engine; what was sent of a large one is forgotten. */
-  open(): Readable {
-    return Readable.from(this.#pieces(), { objectMode: false });
-  }
-
-  async *#pieces(): AsyncGenerator<Buffer, void> {
+  async *flow(): AsyncGenerator<Buffer, void> {
     this.#sent = true;
     for (const piece of this.#kept.splice(0)) yield piece;
     if (this.#ended) return;

@@ -5,6 +5,7 @@ import { OperationalError } from '@berth/core';
 import type { RequestSlot } from '@berth/core';
 import { faultOf } from '../errors/error-answer.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
+import { EndpointGone, UpstreamError } from '../upstream/upstream-error.ts';
 import { AnswerRelay } from './answer-relay.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { ClientLeft } from './client-answer.ts';
@@ -17,13 +18,13 @@ import { engineRequestHeaders } from './headers.ts';
 import { Heartbeats } from './heartbeats.ts';
 import type { Asked } from './read-request.ts';
 import type { RequestBody } from './request-body.ts';
-import { EndpointGone } from './upstream.ts';
 import { waitLimitMs } from './wait-limit.ts';
 
 /** Attempts in all before the first byte of an answer. */
 const ATTEMPTS = 3;
 
-export interface ServedRequestParts extends EngineProxyParts {
+/** One request as far as it is known once its model is. */
+export interface RequestInHand {
   readonly route: EngineRoute;
   readonly incoming: IncomingMessage;
   readonly answer: ClientAnswer;
@@ -41,18 +42,21 @@ export interface ServedRequestParts extends EngineProxyParts {
 
 /** One request whose model is known: attempts on endpoints of the model, each after a wait where none is ready. */
 export class ServedRequest {
-  readonly #parts: ServedRequestParts;
+  readonly #parts: EngineProxyParts;
+  readonly #request: RequestInHand;
   #heartbeats: Heartbeats | null = null;
   #waitedMs = 0;
   #timing: readonly string[] = [];
 
-  constructor(parts: ServedRequestParts) {
+  constructor(parts: EngineProxyParts, request: RequestInHand) {
     this.#parts = parts;
+    this.#request = request;
   }
 
   /** Resolves when the client has its answer, whole or broken off. Throws what is to be told before any of it. */
   async serve(): Promise<void> {
-    const { session, model, record, answer, body } = this.#parts;
+    const { session, retryPausesMs } = this.#parts;
+    const { model, record, answer, body } = this.#request;
     try {
       for (let attempt = 1; ; attempt += 1) {
         const slot = session.begin(model.name) ?? (await this.#waitForEndpoint());
@@ -63,9 +67,9 @@ export class ServedRequest {
         if (outcome.kind !== 'unreached') return;
         session.suspect?.(slot.endpoint.generation);
         if (attempt === ATTEMPTS || body?.canSend === false) throw unreached(model.name, attempt, outcome.cause);
-        const pauseMs = outcome.stale && !fresh ? 0 : (this.#parts.retryPausesMs[attempt - 1] ?? 0);
+        const pauseMs = outcome.stale && !fresh ? 0 : (retryPausesMs[attempt - 1] ?? 0);
         if (pauseMs > 0) await sleep(pauseMs, undefined, { signal: answer.left }).catch(() => undefined);
-        if (answer.left.aborted) throw new ClientLeft();
+        if (answer.hasLeft) throw new ClientLeft();
       }
     } finally {
       this.#heartbeats?.[Symbol.dispose]();
@@ -73,7 +77,8 @@ export class ServedRequest {
   }
 
   async #attempt(slot: RequestSlot, fresh: boolean): Promise<ExchangeOutcome> {
-    const { answer, body, route, incoming, protocol, upstreams } = this.#parts;
+    const { protocol, upstreams } = this.#parts;
+    const { answer, body, route, incoming, path } = this.#request;
     const rename = this.#rename(slot);
     const headers = engineRequestHeaders(incoming.rawHeaders, incoming.headers.connection, rename !== null || this.#heartbeats !== null);
     const relay = new AnswerRelay({
@@ -86,7 +91,7 @@ export class ServedRequest {
     const exchange = new EngineExchange(
       {
         method: route.method,
-        path: this.#parts.path,
+        path,
         headers,
         body,
         firstByteTimeoutMs: protocol.requests.timeoutMs,
@@ -106,7 +111,7 @@ export class ServedRequest {
 
   /** Notes how the attempt ended, and tells the client where its answer has begun. */
   #conclude(outcome: ExchangeOutcome, relay: AnswerRelay): void {
-    const { record, model } = this.#parts;
+    const { record, model } = this.#request;
     record.engineErrorFrame = relay.sawErrorFrame;
     switch (outcome.kind) {
       case 'answered':
@@ -118,7 +123,7 @@ export class ServedRequest {
       case 'unreached':
         return;
       case 'refused':
-        throw outcome.failure instanceof OperationalError ? outcome.failure : unreached(model.name, record.attempts, outcome.failure);
+        throw outcome.failure instanceof UpstreamError ? unreached(model.name, record.attempts, outcome.failure) : outcome.failure;
       case 'silent':
         if (!outcome.afterFirstByte) throw silent(model.name);
         return this.#broken(relay, silent(model.name));
@@ -128,20 +133,21 @@ export class ServedRequest {
   }
 
   #broken(relay: AnswerRelay, failure: OperationalError): void {
-    const { record } = this.#parts;
+    const { record, answer } = this.#request;
     record.outcome = 'broken';
     record.code = failure.code;
     // The engine has told its own error already; what follows it is only the end.
-    if (relay.sawErrorFrame) this.#parts.answer.end();
+    if (relay.sawErrorFrame) answer.end();
     else relay.fail(faultOf(failure));
   }
 
   async #waitForEndpoint(): Promise<RequestSlot> {
-    const { waits, watch, protocol, model, answer, arrivedAtMs, nowMs, record, incoming } = this.#parts;
+    const { waits, watch, protocol, nowMs } = this.#parts;
+    const { model, answer, arrivedAtMs, record, incoming, waitingBodies, finishReading } = this.#request;
     const beganAtMs = nowMs();
     record.cold = true;
-    using share = this.#parts.waitingBodies.share();
-    const asked = await this.#parts.finishReading((bytes) => {
+    using share = waitingBodies.share();
+    const asked = await finishReading((bytes) => {
       if (!share.take(bytes)) throw tooManyBodies(protocol.bodies.waitingBytes);
     });
     record.stream = asked.stream;
@@ -167,7 +173,7 @@ export class ServedRequest {
 
   /** vLLM answers with the first name it serves, whatever name was asked for. */
   #rename(slot: RequestSlot): { from: string; to: string } | null {
-    const { model, asked } = this.#parts;
+    const { model, asked } = this.#request;
     const from = slot.endpoint.servedNames[0];
     if (model.engine !== 'vllm' || from === undefined || from === asked.model) return null;
     return { from, to: asked.model };
