@@ -152,7 +152,7 @@ test('a client that leaves behind an engine that reads nothing is noticed once t
   await using engine = await RawEngine.start((connection) => connection.socket.pause());
   edge.host.serve('tiny', engine.url);
   using client = await RawSocket.connect(edge.port);
-  client.write(post(`{"model":"tiny","image":"${'x'.repeat(8 * MIB)}`, `Content-Length: ${32 * MIB}\r\n`));
+  client.write(post(`{"model":"tiny","image":"${'x'.repeat(31 * MIB)}`, `Content-Length: ${32 * MIB}\r\n`));
   const connection = await engine.connection();
   await waitUntil('sockets filled', () => client.socket.writableLength > 0);
   client.reset();

@@ -4,6 +4,7 @@ import { ChunkDecoder } from './chunk-decoder.ts';
 import { UpstreamError } from './upstream-error.ts';
 
 const HEAD_END = Buffer.from('\r\n\r\n');
+const FIRST_BYTES = Buffer.from('HTTP/1.');
 /** As much as Node itself allows a client's head to have, four times over. */
 const LONGEST_HEAD = 64 * 1024;
 
@@ -71,6 +72,8 @@ export class AnswerParser {
   #feedHead(bytes: Buffer, from: number): number {
     const before = this.#partialHead;
     const all = before === null ? bytes.subarray(from) : Buffer.concat([before, bytes.subarray(from)]);
+    const first = all.subarray(0, FIRST_BYTES.length);
+    if (!first.equals(FIRST_BYTES.subarray(0, first.length))) throw new UpstreamError('malformed', 'The engine does not speak HTTP/1.1.');
     const end = all.indexOf(HEAD_END);
     if ((end === -1 ? all.length : end) > LONGEST_HEAD) {
       throw new UpstreamError('malformed', `The engine's answer has a head of more than ${LONGEST_HEAD} bytes.`);
@@ -100,6 +103,9 @@ export class AnswerParser {
     const chunks = this.#chunks;
     if (chunks !== null) {
       const piece = chunks.feed(bytes, from);
+      // What stands before a fault has been sent in good order, and its client gets it.
+      if (chunks.fault !== null && piece !== null) this.#events?.onPiece(piece, false);
+      if (chunks.fault !== null) throw chunks.fault;
       if (chunks.done) this.#end(piece, chunks.consumed < bytes.length);
       else if (piece !== null) this.#events?.onPiece(piece, false);
       return chunks.consumed;

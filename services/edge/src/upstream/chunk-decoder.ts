@@ -24,6 +24,12 @@ export class ChunkDecoder {
   #inTrailer = false;
   #done = false;
   #consumed = 0;
+  #fault: UpstreamError | null = null;
+
+  /** What came behind the data of the last piece is no chunk; nothing more is read. */
+  get fault(): UpstreamError | null {
+    return this.#fault;
+  }
 
   /** The last chunk and its trailers have been read. */
   get done(): boolean {
@@ -35,14 +41,12 @@ export class ChunkDecoder {
     return this.#consumed;
   }
 
-  /**
-   * The data in `piece`, copied, or `null` when there is none. Throws `UpstreamError` `malformed`.
-   */
+  /** The data in `piece`, copied, up to its end or to a fault; `null` when there is none. */
   feed(piece: Buffer, from: number): Buffer | null {
     const out = Buffer.allocUnsafe(piece.length - from);
     let outLength = 0;
     let at = from;
-    while (at < piece.length && !this.#done) {
+    while (at < piece.length && !this.#done && this.#fault === null) {
       if (this.#state === 'data') {
         const take = Math.min(this.#left, piece.length - at);
         piece.copy(out, outLength, at, at + take);
@@ -66,25 +70,25 @@ export class ChunkDecoder {
       case 'extension':
         this.#lineBytes += 1;
         if (byte === CR) this.#state = 'size-end';
-        else if (byte === LF || this.#lineBytes > LONGEST_LINE) throw malformed();
+        else if (byte === LF || this.#lineBytes > LONGEST_LINE) return this.#malformed();
         return;
       case 'size-end':
-        if (byte !== LF) throw malformed();
+        if (byte !== LF) return this.#malformed();
         this.#state = this.#left === 0 ? 'trailer' : 'data';
         return;
       case 'data-cr':
-        if (byte !== CR) throw malformed();
+        if (byte !== CR) return this.#malformed();
         this.#state = 'data-lf';
         return;
       case 'data-lf':
-        if (byte !== LF) throw malformed();
+        if (byte !== LF) return this.#malformed();
         this.#state = 'size';
         this.#digits = 0;
         return;
       case 'trailer':
         return this.#trailer(byte);
       case 'trailer-end':
-        if (byte !== LF) throw malformed();
+        if (byte !== LF) return this.#malformed();
         if (this.#inTrailer) this.#state = 'trailer';
         else this.#done = true;
         this.#inTrailer = false;
@@ -98,19 +102,23 @@ export class ChunkDecoder {
     if (digit !== -1) {
       this.#left = this.#digits === 0 ? digit : this.#left * 16 + digit;
       this.#digits += 1;
-      if (this.#digits > LONGEST_SIZE_DIGITS) throw malformed();
+      if (this.#digits > LONGEST_SIZE_DIGITS) return this.#malformed();
       return;
     }
-    if (this.#digits === 0) throw malformed();
+    if (this.#digits === 0) return this.#malformed();
     this.#lineBytes = 0;
     if (byte === CR) this.#state = 'size-end';
     else if (byte === 0x3b || byte === 0x20 || byte === 0x09) this.#state = 'extension';
-    else throw malformed();
+    else return this.#malformed();
+  }
+
+  #malformed(): void {
+    this.#fault = new UpstreamError('malformed', "The engine's chunked body cannot be read.");
   }
 
   #trailer(byte: number): void {
     this.#trailerBytes += 1;
-    if (byte === LF || this.#trailerBytes > LONGEST_TRAILERS) throw malformed();
+    if (byte === LF || this.#trailerBytes > LONGEST_TRAILERS) return this.#malformed();
     if (byte === CR) this.#state = 'trailer-end';
     else this.#inTrailer = true;
   }
@@ -120,8 +128,4 @@ function hexValue(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
   const lower = byte | 0x20;
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
-}
-
-function malformed(): UpstreamError {
-  return new UpstreamError('malformed', "The engine's chunked body cannot be read.");
 }
