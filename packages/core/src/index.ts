@@ -72,10 +72,12 @@ export type {
   EdgeSession,
   LeaderView,
   LeasedEndpoint,
+  LeaseState,
   PlacementClient,
   PlacementOutcome,
   RegistryReader,
   RequestSlot,
+  SessionCounts,
   WaiterTicket,
 } from './ports/edge-session.ts';
 export type { GpuView, HostView } from './ports/host-view.ts';

@@ -16,9 +16,12 @@ import { adminState } from './routes/admin-state.ts';
 import { engineRoutes } from './routes/engine.ts';
 import { frontPage } from './routes/front-page.ts';
 import { health } from './routes/health.ts';
+import { metricsRoute } from './routes/metrics.ts';
 import { models } from './routes/models.ts';
 import type { EdgeAppSettings } from './settings.ts';
 import type { EdgeLogger } from './telemetry/edge-logger.ts';
+import type { EdgeMetrics } from './telemetry/edge-metrics.ts';
+import { RequestLog } from './telemetry/request-log.ts';
 
 export interface EdgeAppParts {
   readonly catalog: Catalog;
@@ -26,6 +29,7 @@ export interface EdgeAppParts {
   readonly placements: PlacementClient;
   readonly registry: RegistryReader;
   readonly logger: EdgeLogger;
+  readonly metrics: EdgeMetrics;
   readonly settings: EdgeAppSettings;
   /** Epoch ms. */
   readonly nowMs: () => number;
@@ -56,12 +60,22 @@ export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
   const upstreams = new Upstreams({ reach: settings.reach, connectTimeoutMs: catalog.protocol.requests.connectTimeoutMs });
   session.onLeaseEnding((generation) => upstreams.closeFor(generation));
   const waits = new EndpointWaits({ ...parts, placements: new SharedPlacements(parts.placements), watch, wishes });
-  const proxy = new EngineProxy({ ...parts, upstreams, waits, watch, protocol: catalog.protocol, retryPausesMs: settings.retryPausesMs });
+  const requestLog = new RequestLog(parts.logger, settings.replicaId);
+  const proxy = new EngineProxy({
+    ...parts,
+    requestLog,
+    upstreams,
+    waits,
+    watch,
+    protocol: catalog.protocol,
+    retryPausesMs: settings.retryPausesMs,
+  });
   const lifecycle = { shuttingDown: false };
 
   const hono = new Hono<EdgeEnv>({ getPath: (request, options) => pathOf(options?.env?.incoming.url ?? targetOf(request.url)) });
   hono.route('/', engineRoutes(proxy));
   hono.route('/', models({ catalog, watch }));
+  hono.route('/', metricsRoute(parts.metrics));
   hono.route('/', health({ session, watch, lifecycle, nowMs }));
   hono.route('/', adminState({ catalog, watch }));
   hono.route('/', adminModels({ catalog, registry: parts.registry, newId: parts.newRequestId }));

@@ -11,6 +11,7 @@ import { closeGracefully, createEdgeServer, listen } from './server.ts';
 import { RETRY_PAUSES_MS } from './settings.ts';
 import type { EdgeSettings } from './settings.ts';
 import type { EdgeLogger } from './telemetry/edge-logger.ts';
+import { EdgeMetrics } from './telemetry/edge-metrics.ts';
 
 /** Waiting requests over all models and edges. */
 const MAX_WAITERS = 10_000;
@@ -48,6 +49,8 @@ export async function startEdge(settings: EdgeSettings, logger: EdgeLogger): Pro
   );
   const placements = opened.use(createPlacementClient({ target }));
   const board = opened.use(createPlacementBoard(target));
+  const metrics = new EdgeMetrics({ catalog, session, nowMs });
+  metrics.set.addProcess();
   const app = opened.use(
     createEdgeApp({
       catalog,
@@ -55,9 +58,9 @@ export async function startEdge(settings: EdgeSettings, logger: EdgeLogger): Pro
       placements,
       registry,
       logger,
+      metrics,
       settings: { replicaId, reach: settings.reach, retryPausesMs: RETRY_PAUSES_MS },
-      // Epoch ms that never go back.
-      nowMs: () => performance.timeOrigin + performance.now(),
+      nowMs,
       newRequestId: randomUUID,
       board: adminQueues(board.adapter),
     }),
@@ -73,6 +76,11 @@ export async function startEdge(settings: EdgeSettings, logger: EdgeLogger): Pro
   });
   const running = opened.move();
   return { url, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+/** Epoch ms that never go back. */
+function nowMs(): number {
+  return performance.timeOrigin + performance.now();
 }
 
 function isLoopback(host: string): boolean {

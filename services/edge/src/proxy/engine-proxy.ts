@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { findModel } from '@berth/config';
 import { OperationalError } from '@berth/core';
-import { logRequest, requestRecord } from '../telemetry/request-record.ts';
+import { requestEnd } from '../telemetry/request-end.ts';
+import { requestRecord } from '../telemetry/request-record.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { ClientAnswer } from './client-answer.ts';
 import type { EngineProxyParts } from './engine-proxy-parts.ts';
@@ -29,7 +30,7 @@ export class EngineProxy {
     incoming: IncomingMessage,
     outgoing: ServerResponse,
   ): Promise<void> {
-    const { logger, newRequestId } = this.#parts;
+    const { logger, metrics, requestLog, newRequestId } = this.#parts;
     const answer = new ClientAnswer(outgoing);
     const record = requestRecord({ requestId: newRequestId(), method: route.method, route: route.path, startedAtMs: performance.now() });
     const body = route.modelIn === 'query' ? null : new RequestBody(incoming, this.#parts.protocol.bodies);
@@ -59,7 +60,9 @@ export class EngineProxy {
       answerFailure({ error, answer, dialect: route.dialect, record, logger });
     } finally {
       record.bytesIn = body?.bytesRead ?? 0;
-      logRequest(logger, record, answer);
+      const end = requestEnd(record, answer);
+      metrics.observe(record, end);
+      requestLog.write(record, end);
     }
   }
 }

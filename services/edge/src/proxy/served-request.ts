@@ -4,6 +4,7 @@ import type { ModelSettings } from '@berth/config';
 import { OperationalError } from '@berth/core';
 import type { RequestSlot } from '@berth/core';
 import { faultOf } from '../errors/error-answer.ts';
+import { noteAttempt } from '../telemetry/request-record.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
 import { EndpointGone, UpstreamError } from '../upstream/upstream-error.ts';
 import { AnswerRelay } from './answer-relay.ts';
@@ -102,6 +103,7 @@ export class ServedRequest {
     );
     try {
       const outcome = await exchange.run(upstreams.of(slot.endpoint, slot.gone), fresh);
+      noteAttempt(this.#request.record, outcome, relay, slot.gone.aborted);
       this.#conclude(outcome, relay);
       return outcome;
     } finally {
@@ -112,7 +114,6 @@ export class ServedRequest {
   /** Notes how the attempt ended, and tells the client where its answer has begun. */
   #conclude(outcome: ExchangeOutcome, relay: AnswerRelay): void {
     const { record, model } = this.#request;
-    record.engineErrorFrame = relay.sawErrorFrame;
     switch (outcome.kind) {
       case 'answered':
         record.outcome = 'answered';

@@ -15,6 +15,7 @@ import type {
   RegistryReader,
   RegistryState,
   RequestSlot,
+  SessionCounts,
   StopRequest,
   WaiterTicket,
 } from '@berth/core';
@@ -25,6 +26,7 @@ interface Serving {
   readonly endpoint: LeasedEndpoint;
   readonly gone: AbortController;
   draining: boolean;
+  inFlight: number;
 }
 
 interface Placing {
@@ -55,7 +57,7 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
   begun = 0;
   readonly #serving = new Map<ModelName, Serving>();
   readonly #placing = new Map<ModelName, Placing>();
-  readonly #waiters = new Set<object>();
+  readonly #waiters = new Set<{ readonly model: ModelName }>();
   #closeSockets: (generation: Generation) => Promise<void> = () => Promise.resolve();
   #generation = 1_800_000_000_000;
 
@@ -69,7 +71,7 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
       servedNames,
       hasCounter: true,
     };
-    this.#serving.set(endpoint.model, { endpoint, gone: new AbortController(), draining: false });
+    this.#serving.set(endpoint.model, { endpoint, gone: new AbortController(), draining: false, inFlight: 0 });
     this.starting = this.starting.filter((starting) => starting.model !== endpoint.model);
     this.statuses.delete(endpoint.model);
     this.#settle(endpoint.model, (placing) => placing.outcome.resolve({ kind: 'ready', generation: endpoint.generation }));
@@ -109,12 +111,16 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
     const serving = this.#serving.get(model);
     if (serving === undefined || serving.draining) return null;
     this.begun += 1;
+    serving.inFlight += 1;
     let live = true;
     return {
       endpoint: serving.endpoint,
       gone: serving.gone.signal,
       end: () => {
-        if (live) this.ended += 1;
+        if (live) {
+          this.ended += 1;
+          serving.inFlight -= 1;
+        }
         live = false;
       },
     };
@@ -150,6 +156,15 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
 
   inFlight(): number {
     return this.begun - this.ended;
+  }
+
+  counts(): SessionCounts {
+    const waiters = new Map<ModelName, number>();
+    for (const { model } of this.#waiters) waiters.set(model, (waiters.get(model) ?? 0) + 1);
+    const leases = Array.from(this.#serving, ([model, { draining, inFlight }]) => {
+      return { model, state: draining ? ('draining' as const) : ('open' as const), inFlight };
+    });
+    return { leases, waiters, syncAgeMs: this.synced ? 0 : null };
   }
 
   place(model: ModelName, { signal }: { readonly signal: AbortSignal }): Promise<PlacementOutcome> {
