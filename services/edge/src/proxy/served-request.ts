@@ -6,7 +6,6 @@ import type { RequestSlot } from '@berth/core';
 import { faultOf } from '../errors/error-answer.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
 import { AnswerRelay } from './answer-relay.ts';
-import type { ByteBudget } from './byte-budget.ts';
 import { ClientLeft } from './client-answer.ts';
 import type { ClientAnswer } from './client-answer.ts';
 import { EngineExchange } from './engine-exchange.ts';
@@ -15,7 +14,7 @@ import type { EngineProxyParts } from './engine-proxy-parts.ts';
 import type { EngineRoute } from './engine-routes.ts';
 import { engineRequestHeaders } from './headers.ts';
 import { Heartbeats } from './heartbeats.ts';
-import type { Asked } from './read-request.ts';
+import type { Asked } from './asked.ts';
 import type { RequestBody } from './request-body.ts';
 import { EndpointGone } from './upstream.ts';
 import { waitLimitMs } from './wait-limit.ts';
@@ -32,11 +31,10 @@ export interface ServedRequestParts extends EngineProxyParts {
   readonly asked: Asked;
   readonly record: RequestRecord;
   readonly arrivedAtMs: number;
-  readonly waitingBodies: ByteBudget;
   /** Path and query, as the engine gets them. */
   readonly path: string;
-  /** Reads the body to its end; `take` is asked about every piece and throws when there is no room for it. */
-  readonly finishReading: (take: (bytes: number) => void) => Promise<Asked>;
+  /** Reads the body to its end. */
+  readonly finishReading: () => Promise<Asked>;
 }
 
 /** One request whose model is known: attempts on endpoints of the model, each after a wait where none is ready. */
@@ -96,6 +94,7 @@ export class ServedRequest {
       relay,
     );
     try {
+      body?.release();
       const outcome = await exchange.run(upstreams.of(slot.endpoint, slot.gone), fresh);
       this.#conclude(outcome, relay);
       return outcome;
@@ -137,13 +136,11 @@ export class ServedRequest {
   }
 
   async #waitForEndpoint(): Promise<RequestSlot> {
-    const { waits, watch, protocol, model, answer, arrivedAtMs, nowMs, record, incoming } = this.#parts;
+    const { waits, watch, protocol, model, answer, arrivedAtMs, nowMs, record, incoming, body } = this.#parts;
     const beganAtMs = nowMs();
     record.cold = true;
-    using share = this.#parts.waitingBodies.share();
-    const asked = await this.#parts.finishReading((bytes) => {
-      if (!share.take(bytes)) throw tooManyBodies(protocol.bodies.waitingBytes);
-    });
+    body?.hold();
+    const asked = await this.#parts.finishReading();
     record.stream = asked.stream;
     const limitMs = waitLimitMs({ stream: asked.stream, prefer: incoming.headers.prefer, model, coldStart: protocol.coldStart });
     if (asked.stream && this.#heartbeats === null) {
@@ -201,14 +198,5 @@ function silent(model: string): OperationalError {
     message: `The endpoint of ${model} sent nothing for longer than the operator allows. Send the request again, or raise requests.timeout or streams.idleTimeout in berth.yaml.`,
     retryable: true,
     details: { model },
-  });
-}
-
-function tooManyBodies(limitBytes: number): OperationalError {
-  return new OperationalError({
-    code: 'QUEUE_FULL',
-    message: `The bodies of the requests that wait for their models reach ${limitBytes} bytes on this edge. Ask again after Retry-After.`,
-    retryable: true,
-    details: { limitBytes },
   });
 }
