@@ -121,6 +121,8 @@ export interface ProtocolSettings {
     readonly timeoutMs: number | null;
     /** Longest time to connect to an engine. */
     readonly connectTimeoutMs: number;
+    /** Longest time without a byte of a request's body, while the edge wants one. */
+    readonly bodyIdleTimeoutMs: number;
   };
   /** `idleTimeoutMs`: longest silence inside a stream, counting data only. */
   readonly streams: { readonly idleTimeoutMs: number };

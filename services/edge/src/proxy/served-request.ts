@@ -8,7 +8,6 @@ import { noteAttempt } from '../telemetry/request-record.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
 import { EndpointGone, UpstreamError } from '../upstream/upstream-error.ts';
 import { AnswerRelay } from './answer-relay.ts';
-import type { ByteBudget } from './byte-budget.ts';
 import { ClientLeft } from './client-answer.ts';
 import type { ClientAnswer } from './client-answer.ts';
 import { EngineExchange } from './engine-exchange.ts';
@@ -17,7 +16,7 @@ import type { EngineProxyParts } from './engine-proxy-parts.ts';
 import type { EngineRoute } from './engine-routes.ts';
 import { engineRequestHeaders } from './headers.ts';
 import { Heartbeats } from './heartbeats.ts';
-import type { Asked } from './read-request.ts';
+import type { Asked } from './asked.ts';
 import type { RequestBody } from './request-body.ts';
 import { waitLimitMs } from './wait-limit.ts';
 
@@ -34,11 +33,10 @@ export interface RequestInHand {
   readonly asked: Asked;
   readonly record: RequestRecord;
   readonly arrivedAtMs: number;
-  readonly waitingBodies: ByteBudget;
   /** Path and query, as the engine gets them. */
   readonly path: string;
-  /** Reads the body to its end; `take` is asked about every piece and throws when there is no room for it. */
-  readonly finishReading: (take: (bytes: number) => void) => Promise<Asked>;
+  /** Reads the body to its end. */
+  readonly finishReading: () => Promise<Asked>;
 }
 
 /** One request whose model is known: attempts on endpoints of the model, each after a wait where none is ready. */
@@ -102,6 +100,7 @@ export class ServedRequest {
       relay,
     );
     try {
+      body?.release();
       const outcome = await exchange.run(upstreams.of(slot.endpoint, slot.gone), fresh);
       noteAttempt(this.#request.record, outcome, relay, slot.gone.aborted);
       this.#conclude(outcome, relay);
@@ -144,13 +143,11 @@ export class ServedRequest {
 
   async #waitForEndpoint(): Promise<RequestSlot> {
     const { waits, watch, protocol, nowMs } = this.#parts;
-    const { model, answer, arrivedAtMs, record, incoming, waitingBodies, finishReading } = this.#request;
+    const { model, answer, arrivedAtMs, record, incoming, body, finishReading } = this.#request;
     const beganAtMs = nowMs();
     record.cold = true;
-    using share = waitingBodies.share();
-    const asked = await finishReading((bytes) => {
-      if (!share.take(bytes)) throw tooManyBodies(protocol.bodies.waitingBytes);
-    });
+    body?.hold();
+    const asked = await finishReading();
     record.stream = asked.stream;
     const limitMs = waitLimitMs({ stream: asked.stream, prefer: incoming.headers.prefer, model, coldStart: protocol.coldStart });
     if (asked.stream && this.#heartbeats === null) {
@@ -208,14 +205,5 @@ function silent(model: string): OperationalError {
     message: `The endpoint of ${model} sent nothing for longer than the operator allows. Send the request again, or raise requests.timeout or streams.idleTimeout in berth.yaml.`,
     retryable: true,
     details: { model },
-  });
-}
-
-function tooManyBodies(limitBytes: number): OperationalError {
-  return new OperationalError({
-    code: 'QUEUE_FULL',
-    message: `The bodies of the requests that wait for their models reach ${limitBytes} bytes on this edge. Ask again after Retry-After.`,
-    retryable: true,
-    details: { limitBytes },
   });
 }
