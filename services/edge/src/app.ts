@@ -3,6 +3,7 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Catalog } from '@berth/config';
 import type { EdgeSession, PlacementClient, RegistryReader } from '@berth/core';
 import { OperationalError } from '@berth/core';
+import type { Scrape } from '@berth/telemetry';
 import { errorAnswer, unexpectedAnswer } from './errors/error-answer.ts';
 import { EndpointWaits } from './placement/endpoint-waits.ts';
 import { PlacementWatch } from './placement/placement-watch.ts';
@@ -30,6 +31,8 @@ export interface EdgeAppParts {
   readonly registry: RegistryReader;
   readonly logger: EdgeLogger;
   readonly metrics: EdgeMetrics;
+  /** What `GET /metrics` answers, where that is more than this process' own metrics. */
+  readonly scrape?: () => Promise<Scrape>;
   readonly settings: EdgeAppSettings;
   /** Epoch ms. */
   readonly nowMs: () => number;
@@ -75,7 +78,7 @@ export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
   const hono = new Hono<EdgeEnv>({ getPath: (request, options) => pathOf(options?.env?.incoming.url ?? targetOf(request.url)) });
   hono.route('/', engineRoutes(proxy));
   hono.route('/', models({ catalog, watch }));
-  hono.route('/', metricsRoute(parts.metrics));
+  hono.route('/', metricsRoute(parts.scrape ?? (() => parts.metrics.set.scrape())));
   hono.route('/', health({ session, watch, lifecycle, nowMs }));
   hono.route('/', adminState({ catalog, watch }));
   hono.route('/', adminModels({ catalog, registry: parts.registry, newId: parts.newRequestId }));

@@ -5,6 +5,7 @@ import { asId } from '@berth/core';
 import type { EdgeReplicaId } from '@berth/core';
 import { createEdgeSession, createPlacementBoard, createPlacementClient, createRegistryReader } from '@berth/redis';
 import type { RedisTarget } from '@berth/redis';
+import type { MetricSet, Scrape } from '@berth/telemetry';
 import { createEdgeApp } from './app.ts';
 import { adminQueues } from './routes/admin-queues.ts';
 import { closeGracefully, createEdgeServer, listen } from './server.ts';
@@ -23,9 +24,14 @@ export interface RunningEdge extends AsyncDisposable {
 
 /**
  * Starts an edge on real Redis; resolves when it listens, whether or not Redis answers yet. Throws `INVALID_CATALOG`, `PORT_TAKEN`,
- * `INVALID_SETTINGS`; what was opened before is closed again.
+ * `INVALID_SETTINGS`; what was opened before is closed again. `scrapeAll`: where this is one of several processes that answer as one, gives
+ * the metrics of all.
  */
-export async function startEdge(settings: EdgeSettings, logger: EdgeLogger): Promise<RunningEdge> {
+export async function startEdge(
+  settings: EdgeSettings,
+  logger: EdgeLogger,
+  options: { readonly scrapeAll?: (own: MetricSet) => () => Promise<Scrape> } = {},
+): Promise<RunningEdge> {
   await using opened = new AsyncDisposableStack();
   const { configPath } = settings;
   const catalog = loadCatalog({
@@ -59,6 +65,7 @@ export async function startEdge(settings: EdgeSettings, logger: EdgeLogger): Pro
       registry,
       logger,
       metrics,
+      ...(options.scrapeAll === undefined ? {} : { scrape: options.scrapeAll(metrics.set) }),
       settings: { replicaId, reach: settings.reach, retryPausesMs: RETRY_PAUSES_MS },
       nowMs,
       newRequestId: randomUUID,

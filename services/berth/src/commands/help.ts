@@ -1,7 +1,7 @@
 export const usage = `berth: one OpenAI-compatible URL in front of many vLLM models that share few GPUs
 
   berth up                        everything on this machine: Redis, orchestrator, edge (what npm start runs)
-  berth edge                      one edge replica
+  berth edge [--workers N]        one edge replica, or N in processes of their own behind one port (auto: one per core)
   berth orchestrator              the orchestrator of this GPU host
   berth status [--json]           GPUs, endpoints, placements
   berth stop MODEL [--force]      stops a model's endpoint once nothing is in flight on it (--force: at once)
