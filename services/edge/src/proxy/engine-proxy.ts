@@ -33,6 +33,7 @@ export class EngineProxy {
     const answer = new ClientAnswer(outgoing);
     const record = requestRecord({ requestId: newRequestId(), method: route.method, route: route.path, startedAtMs: performance.now() });
     const body = route.modelIn === 'query' ? null : new RequestBody(incoming, this.#parts.protocol.bodies);
+    let request: ServedRequest | null = null;
     try {
       const arrivedAtMs = this.#parts.nowMs();
       const reader = new RouteReader(route, body, incoming, target.query, this.#parts.protocol.bodies.retryLimitBytes);
@@ -41,7 +42,7 @@ export class EngineProxy {
       if (model === undefined) throw modelNotFound(asked.model);
       record.model = model.name;
       record.stream = asked.stream;
-      const request = new ServedRequest({
+      request = new ServedRequest({
         ...this.#parts,
         route,
         incoming,
@@ -57,7 +58,7 @@ export class EngineProxy {
       });
       await request.serve();
     } catch (error) {
-      answerFailure({ error, answer, dialect: route.dialect, record, logger });
+      answerFailure({ error, answer, dialect: route.dialect, record, logger, extraHeaders: request?.coldHeaders ?? [] });
     } finally {
       record.bytesIn = body?.bytesRead ?? 0;
       logRequest(logger, record, answer);

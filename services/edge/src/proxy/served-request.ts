@@ -1,53 +1,43 @@
-import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ModelSettings } from '@berth/config';
 import { OperationalError } from '@berth/core';
 import type { RequestSlot } from '@berth/core';
 import { faultOf } from '../errors/error-answer.ts';
-import type { RequestRecord } from '../telemetry/request-record.ts';
 import { AnswerRelay } from './answer-relay.ts';
-import type { ByteBudget } from './byte-budget.ts';
 import { ClientLeft } from './client-answer.ts';
-import type { ClientAnswer } from './client-answer.ts';
+import { ColdStart } from './cold-start.ts';
+import type { ColdStartParts } from './cold-start.ts';
 import { EngineExchange } from './engine-exchange.ts';
 import type { ExchangeOutcome } from './engine-exchange.ts';
 import type { EngineProxyParts } from './engine-proxy-parts.ts';
 import type { EngineRoute } from './engine-routes.ts';
 import { engineRequestHeaders } from './headers.ts';
-import { Heartbeats } from './heartbeats.ts';
 import type { Asked } from './read-request.ts';
 import type { RequestBody } from './request-body.ts';
 import { EndpointGone } from './upstream.ts';
-import { waitLimitMs } from './wait-limit.ts';
 
 /** Attempts in all before the first byte of an answer. */
 const ATTEMPTS = 3;
 
-export interface ServedRequestParts extends EngineProxyParts {
+export interface ServedRequestParts extends EngineProxyParts, ColdStartParts {
   readonly route: EngineRoute;
-  readonly incoming: IncomingMessage;
-  readonly answer: ClientAnswer;
   readonly body: RequestBody | null;
-  readonly model: ModelSettings;
   readonly asked: Asked;
-  readonly record: RequestRecord;
-  readonly arrivedAtMs: number;
-  readonly waitingBodies: ByteBudget;
   /** Path and query, as the engine gets them. */
   readonly path: string;
-  /** Reads the body to its end; `take` is asked about every piece and throws when there is no room for it. */
-  readonly finishReading: (take: (bytes: number) => void) => Promise<Asked>;
 }
 
 /** One request whose model is known: attempts on endpoints of the model, each after a wait where none is ready. */
 export class ServedRequest {
   readonly #parts: ServedRequestParts;
-  #heartbeats: Heartbeats | null = null;
-  #waitedMs = 0;
-  #timing: readonly string[] = [];
+  #cold: ColdStart | null = null;
 
   constructor(parts: ServedRequestParts) {
     this.#parts = parts;
+  }
+
+  /** For the head of an answer, flat: what a client is told of a cold start; empty where there was none. */
+  get coldHeaders(): readonly string[] {
+    return this.#cold?.headers ?? [];
   }
 
   /** Resolves when the client has its answer, whole or broken off. Throws what is to be told before any of it. */
@@ -55,7 +45,7 @@ export class ServedRequest {
     const { session, model, record, answer, body } = this.#parts;
     try {
       for (let attempt = 1; ; attempt += 1) {
-        const slot = session.begin(model.name) ?? (await this.#waitForEndpoint());
+        const slot = session.begin(model.name) ?? (await (this.#cold ??= new ColdStart(this.#parts)).wait());
         record.attempts = attempt;
         record.generation = slot.endpoint.generation;
         const fresh = attempt > 1 || body?.whole === null;
@@ -68,20 +58,24 @@ export class ServedRequest {
         if (answer.left.aborted) throw new ClientLeft();
       }
     } finally {
-      this.#heartbeats?.[Symbol.dispose]();
+      this.#cold?.[Symbol.dispose]();
     }
   }
 
   async #attempt(slot: RequestSlot, fresh: boolean): Promise<ExchangeOutcome> {
     const { answer, body, route, incoming, protocol, upstreams } = this.#parts;
     const rename = this.#rename(slot);
-    const headers = engineRequestHeaders(incoming.rawHeaders, incoming.headers.connection, rename !== null || this.#heartbeats !== null);
+    const headers = engineRequestHeaders(
+      incoming.rawHeaders,
+      incoming.headers.connection,
+      rename !== null || this.#cold?.hasHeartbeats === true,
+    );
     const relay = new AnswerRelay({
       answer,
       dialect: route.dialect,
       rename,
-      extraHeaders: this.#timing,
-      onBegin: this.#heartbeats === null ? undefined : () => this.#heartbeats?.[Symbol.dispose](),
+      extraHeaders: this.coldHeaders,
+      onBegin: this.#cold === null ? undefined : () => this.#cold?.[Symbol.dispose](),
     });
     const exchange = new EngineExchange(
       {
@@ -136,35 +130,6 @@ export class ServedRequest {
     else relay.fail(faultOf(failure));
   }
 
-  async #waitForEndpoint(): Promise<RequestSlot> {
-    const { waits, watch, protocol, model, answer, arrivedAtMs, nowMs, record, incoming } = this.#parts;
-    const beganAtMs = nowMs();
-    record.cold = true;
-    using share = this.#parts.waitingBodies.share();
-    const asked = await this.#parts.finishReading((bytes) => {
-      if (!share.take(bytes)) throw tooManyBodies(protocol.bodies.waitingBytes);
-    });
-    record.stream = asked.stream;
-    const limitMs = waitLimitMs({ stream: asked.stream, prefer: incoming.headers.prefer, model, coldStart: protocol.coldStart });
-    if (asked.stream && this.#heartbeats === null) {
-      const { heartbeatAfterMs, heartbeatEveryMs } = protocol.coldStart;
-      this.#heartbeats = new Heartbeats({
-        answer,
-        model: model.name,
-        view: () => watch.latest,
-        afterMs: heartbeatAfterMs,
-        everyMs: heartbeatEveryMs,
-      });
-    }
-    const deadlineAtMs = beganAtMs + Math.max(0, limitMs - this.#waitedMs);
-    const waited = await waits.wait({ model: model.name, arrivedAtMs, deadlineAtMs, left: answer.left });
-    this.#waitedMs += nowMs() - beganAtMs;
-    record.queueMs += waited.queueMs;
-    record.placeMs += waited.placeMs;
-    this.#timing = ['server-timing', `queue;dur=${Math.round(record.queueMs)}, place;dur=${Math.round(record.placeMs)}`];
-    return waited.slot;
-  }
-
   /** vLLM answers with the first name it serves, whatever name was asked for. */
   #rename(slot: RequestSlot): { from: string; to: string } | null {
     const { model, asked } = this.#parts;
@@ -201,14 +166,5 @@ function silent(model: string): OperationalError {
     message: `The endpoint of ${model} sent nothing for longer than the operator allows. Send the request again, or raise requests.timeout or streams.idleTimeout in berth.yaml.`,
     retryable: true,
     details: { model },
-  });
-}
-
-function tooManyBodies(limitBytes: number): OperationalError {
-  return new OperationalError({
-    code: 'QUEUE_FULL',
-    message: `The bodies of the requests that wait for their models reach ${limitBytes} bytes on this edge. Ask again after Retry-After.`,
-    retryable: true,
-    details: { limitBytes },
   });
 }

@@ -159,16 +159,19 @@ describe('GET /v1/models', () => {
       reasons: [],
       updatedAtMs: Date.now(),
       detail: null,
-      progress: 0.5,
-      etaMs: 40_500,
+      progress: null,
+      phaseProgress: 0.5,
+      etaMs: null,
     });
+    edge.host.wishes.push({ id: 'one', model: asId('tiny'), right: 'displace', kind: 'operator', arrivedMsAgo: 0, endsInMs: 60_000 });
     const list = modelListSchema.parse(await (await fetch(`${edge.url}/v1/models`)).json());
     expect(list.data.map(({ id }) => id)).toEqual(['tiny', 'plain']);
     expect(list.data[0]?.berth).toMatchObject({
       state: 'placing',
       phase: 'pulling',
-      progress: 0.5,
-      etaSeconds: 41,
+      progress: null,
+      phaseProgress: 0.5,
+      etaSeconds: null,
       aliases: ['gpt-4o-mini', 'org/alias'],
     });
     expect(list.data[1]?.berth).toMatchObject({ state: 'cold', engine: 'openai', gpus: 0 });

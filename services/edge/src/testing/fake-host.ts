@@ -1,6 +1,7 @@
 import { asId, OperationalError } from '@berth/core';
 import type {
   AcquireAnswer,
+  Claim,
   EdgeSession,
   Endpoint,
   FailureShape,
@@ -16,10 +17,13 @@ import type {
   RegistryState,
   RequestSlot,
   StopRequest,
+  WaiterReport,
   WaiterTicket,
+  Wish,
 } from '@berth/core';
 
 type NewWish = Parameters<RegistryReader['putWish']>[0];
+type NewWaiter = Parameters<EdgeSession['join']>[0];
 
 interface Serving {
   readonly endpoint: LeasedEndpoint;
@@ -42,9 +46,11 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
   readonly suspected: Generation[] = [];
   readonly statuses = new Map<ModelName, PlacementStatus>();
   readonly quarantines: Quarantine[] = [];
+  readonly claims: Claim[] = [];
   /** Models whose placement was asked for, once per job. */
   readonly placed: ModelName[] = [];
-  starting: Endpoint[] = [];
+  /** What the registry has of endpoints that do not serve, and of those that do where a test looks at more than their leases. */
+  endpoints: Endpoint[] = [];
   leader: LeaderView | null = { id: 'orchestrator', epoch: '1', sinceMs: 0, host: null };
   redisAway = false;
   synced = true;
@@ -55,7 +61,7 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
   begun = 0;
   readonly #serving = new Map<ModelName, Serving>();
   readonly #placing = new Map<ModelName, Placing>();
-  readonly #waiters = new Set<object>();
+  readonly #waiters = new Set<NewWaiter>();
   #closeSockets: (generation: Generation) => Promise<void> = () => Promise.resolve();
   #generation = 1_800_000_000_000;
 
@@ -70,7 +76,8 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
       hasCounter: true,
     };
     this.#serving.set(endpoint.model, { endpoint, gone: new AbortController(), draining: false });
-    this.starting = this.starting.filter((starting) => starting.model !== endpoint.model);
+    this.endpoints = this.endpoints.filter(({ model: other }) => other !== endpoint.model);
+    this.endpoints.push(readyEndpoint(endpoint));
     this.statuses.delete(endpoint.model);
     this.#settle(endpoint.model, (placing) => placing.outcome.resolve({ kind: 'ready', generation: endpoint.generation }));
     return endpoint;
@@ -80,6 +87,7 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
   stop(model: string, force = false): void {
     const serving = this.#serving.get(asId<ModelName>(model));
     this.#serving.delete(asId<ModelName>(model));
+    this.endpoints = this.endpoints.filter((endpoint) => endpoint.model !== model);
     if (force) serving?.gone.abort();
   }
 
@@ -125,7 +133,7 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
     return this.#serving.has(model) ? { kind: 'ready' } : { kind: 'not-ready', state: 'none' };
   }
 
-  async join(waiter: { readonly model: ModelName }): Promise<WaiterTicket> {
+  async join(waiter: NewWaiter): Promise<WaiterTicket> {
     this.#answer();
     if (this.#waiters.size >= this.maxWaiters) {
       throw new OperationalError({
@@ -176,11 +184,11 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
     this.#answer();
     return {
       nowMs: Date.now(),
-      endpoints: this.starting,
+      endpoints: this.endpoints,
       lastUsedAtMs: new Map(),
-      edges: [],
-      claims: [],
-      wishes: [],
+      edges: [{ id: asId('edge-1'), leases: [], waiters: this.#waiterReports(), expiresInMs: 6000 }],
+      claims: this.claims,
+      wishes: [...new Map(this.wishes.map((wish) => [wish.id, livingWish(wish)])).values()],
       quarantines: this.quarantines,
     };
   }
@@ -205,6 +213,16 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
     this.stopRequests.push(request);
   }
 
+  #waiterReports(): WaiterReport[] {
+    return [...this.#waiters].map(({ model, right, arrivedAtMs, deadlineAtMs }) => ({
+      model,
+      right,
+      count: 1,
+      oldestArrivedAtMs: arrivedAtMs,
+      latestDeadlineAtMs: deadlineAtMs,
+    }));
+  }
+
   #answer(): void {
     if (this.redisAway) throw new OperationalError({ code: 'REDIS_UNAVAILABLE', message: 'Redis does not answer', retryable: true });
   }
@@ -214,4 +232,15 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
     this.#placing.delete(model);
     if (placing !== undefined) settle(placing);
   }
+}
+
+function livingWish({ arrivedMsAgo, endsInMs, ...wish }: NewWish): Wish {
+  return { ...wish, arrivedAtMs: Date.now() - arrivedMsAgo, endsAtMs: Date.now() + endsInMs };
+}
+
+function readyEndpoint({ generation, model, urls, servedNames, hasCounter }: LeasedEndpoint): Endpoint {
+  const launch = { signature: asId<Endpoint['signature']>('signature'), imageId: 'sha256:1', kvCacheBytes: null, handle: null };
+  const load = { readyAtMs: Date.now(), loadMs: 1000, processIds: [], measured: [], maxModelLen: 4096, sparedUntilMs: null };
+  const common = { generation, model, servedNames, hasCounter, containerName: model, allocations: [], createdAtMs: Date.now() };
+  return { state: 'ready', ...common, ...launch, ...load, urls };
 }
