@@ -17,6 +17,7 @@ import { engineRoutes } from './routes/engine.ts';
 import { frontPage } from './routes/front-page.ts';
 import { health } from './routes/health.ts';
 import { models } from './routes/models.ts';
+import { warm } from './routes/warm.ts';
 import type { EdgeAppSettings } from './settings.ts';
 import type { EdgeLogger } from './telemetry/edge-logger.ts';
 
@@ -62,6 +63,7 @@ export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
   const hono = new Hono<EdgeEnv>({ getPath: (request, options) => pathOf(options?.env?.incoming.url ?? targetOf(request.url)) });
   hono.route('/', engineRoutes(proxy));
   hono.route('/', models({ catalog, watch }));
+  hono.route('/', warm({ ...parts, watch, rightOf: () => 'displace' }));
   hono.route('/', health({ session, watch, lifecycle, nowMs }));
   hono.route('/', adminState({ catalog, watch }));
   hono.route('/', adminModels({ catalog, registry: parts.registry, newId: parts.newRequestId }));
