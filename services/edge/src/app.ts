@@ -9,6 +9,7 @@ import { PlacementWatch } from './placement/placement-watch.ts';
 import { SharedPlacements } from './placement/shared-placements.ts';
 import { WishList } from './placement/wish-list.ts';
 import { EngineProxy } from './proxy/engine-proxy.ts';
+import { ResponseById } from './proxy/response-by-id.ts';
 import { canonicalPath } from './proxy/request-path.ts';
 import { Upstreams } from './proxy/upstream.ts';
 import { adminModels } from './routes/admin-models.ts';
@@ -17,6 +18,7 @@ import { engineRoutes } from './routes/engine.ts';
 import { frontPage } from './routes/front-page.ts';
 import { health } from './routes/health.ts';
 import { models } from './routes/models.ts';
+import { storedResponses } from './routes/responses.ts';
 import { warm } from './routes/warm.ts';
 import type { EdgeAppSettings } from './settings.ts';
 import type { EdgeLogger } from './telemetry/edge-logger.ts';
@@ -62,6 +64,7 @@ export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
 
   const hono = new Hono<EdgeEnv>({ getPath: (request, options) => pathOf(options?.env?.incoming.url ?? targetOf(request.url)) });
   hono.route('/', engineRoutes(proxy));
+  hono.route('/', storedResponses(new ResponseById({ ...parts, upstreams, watch, protocol: catalog.protocol, mayUse: () => true })));
   hono.route('/', models({ catalog, watch }));
   hono.route('/', warm({ ...parts, watch, rightOf: () => 'displace' }));
   hono.route('/', health({ session, watch, lifecycle, nowMs }));

@@ -94,14 +94,6 @@ describe('an engine route', () => {
     expect(engine.seen[0]?.body.length).toBeGreaterThan(3 * 1024 * 1024);
   });
 
-  test('without a body takes its model from the query', async () => {
-    await using edge = await TestEdge.start();
-    await using engine = await FakeEngine.start((_, response) => response.writeHead(200).end('{"id":"resp_1"}'));
-    edge.host.serve('tiny', engine.url);
-    expect(await (await fetch(`${edge.url}/v1/responses/resp_1?model=tiny`)).json()).toEqual({ id: 'resp_1' });
-    expect(engine.seen[0]?.url).toBe('/v1/responses/resp_1?model=tiny');
-  });
-
   test("keeps the client's key from the engine", async () => {
     await using edge = await TestEdge.start();
     await using engine = await FakeEngine.start(chatHandler('tiny'));

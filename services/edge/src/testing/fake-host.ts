@@ -59,6 +59,7 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
   /** Ends of requests that were counted out twice would show here. */
   ended = 0;
   begun = 0;
+  readonly #lastUsedAtMs = new Map<Generation, number>();
   readonly #serving = new Map<ModelName, Serving>();
   readonly #placing = new Map<ModelName, Placing>();
   readonly #waiters = new Set<NewWaiter>();
@@ -81,6 +82,12 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
     this.statuses.delete(endpoint.model);
     this.#settle(endpoint.model, (placing) => placing.outcome.resolve({ kind: 'ready', generation: endpoint.generation }));
     return endpoint;
+  }
+
+  /** When the model's endpoint was last used. */
+  use(model: string, atMs: number): void {
+    const serving = this.#serving.get(asId<ModelName>(model));
+    if (serving !== undefined) this.#lastUsedAtMs.set(serving.endpoint.generation, atMs);
   }
 
   /** The model's endpoint is gone: nothing begins on it, and its sockets are destroyed when `force` says so. */
@@ -185,7 +192,7 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
     return {
       nowMs: Date.now(),
       endpoints: this.endpoints,
-      lastUsedAtMs: new Map(),
+      lastUsedAtMs: this.#lastUsedAtMs,
       edges: [{ id: asId('edge-1'), leases: [], waiters: this.#waiterReports(), expiresInMs: 6000 }],
       claims: this.claims,
       wishes: [...new Map(this.wishes.map((wish) => [wish.id, livingWish(wish)])).values()],
