@@ -3,6 +3,7 @@ export const ERROR_CODES = [
   // request
   'INVALID_REQUEST',
   'MODEL_NOT_FOUND',
+  'RESPONSE_NOT_FOUND',
   'REQUEST_TOO_LARGE',
   'REQUEST_TIMEOUT',
   // capacity

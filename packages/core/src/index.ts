@@ -26,7 +26,7 @@ export { stateChange, transition } from './lifecycle/transition.ts';
 export { allocatedOn } from './memory/allocation.ts';
 export type { GpuAllocation } from './memory/allocation.ts';
 export { budgetMiB } from './memory/budget.ts';
-export { withMargin } from './memory/footprint.ts';
+export { CPU_PRODUCT, withMargin } from './memory/footprint.ts';
 export type { Footprint, FootprintKey, FootprintSample, FootprintSource, LoadTimes } from './memory/footprint.ts';
 export { foreignMiB } from './memory/foreign.ts';
 export type { GpuProcess, GpuReading, HostReading } from './memory/gpu-reading.ts';
@@ -37,6 +37,8 @@ export type { Holders } from './memory/ours.ts';
 export { releaseOf } from './memory/release.ts';
 export type { Release, ReleaseInput } from './memory/release.ts';
 
+export { COLD_START_PHASES, coldStartPhaseOf } from './placement/cold-start-phase.ts';
+export type { ColdStartPhase } from './placement/cold-start-phase.ts';
 export type { Action, Plan, Reason, ReasonCode } from './placement/plan.ts';
 export { plan } from './placement/planner.ts';
 export { isSettled, isWithinResidency, residencyEndsAtMs } from './placement/residency.ts';

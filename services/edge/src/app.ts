@@ -10,6 +10,7 @@ import { PlacementWatch } from './placement/placement-watch.ts';
 import { SharedPlacements } from './placement/shared-placements.ts';
 import { WishList } from './placement/wish-list.ts';
 import { EngineProxy } from './proxy/engine-proxy.ts';
+import { ResponseById } from './proxy/response-by-id.ts';
 import { canonicalPath } from './proxy/request-path.ts';
 import { Upstreams } from './upstream/upstreams.ts';
 import { adminModels } from './routes/admin-models.ts';
@@ -19,6 +20,8 @@ import { frontPage } from './routes/front-page.ts';
 import { health } from './routes/health.ts';
 import { metricsRoute } from './routes/metrics.ts';
 import { models } from './routes/models.ts';
+import { storedResponses } from './routes/responses.ts';
+import { warm } from './routes/warm.ts';
 import type { EdgeAppSettings } from './settings.ts';
 import type { EdgeLogger } from './telemetry/edge-logger.ts';
 import type { EdgeMetrics } from './telemetry/edge-metrics.ts';
@@ -77,8 +80,13 @@ export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
 
   const hono = new Hono<EdgeEnv>({ getPath: (request, options) => pathOf(options?.env?.incoming.url ?? targetOf(request.url)) });
   hono.route('/', engineRoutes(proxy));
+  hono.route(
+    '/',
+    storedResponses(new ResponseById({ ...parts, requestLog, upstreams, watch, protocol: catalog.protocol, mayUse: () => true })),
+  );
   hono.route('/', models({ catalog, watch }));
   hono.route('/', metricsRoute(parts.scrape ?? (() => parts.metrics.set.scrape())));
+  hono.route('/', warm({ ...parts, watch, rightOf: () => 'displace' }));
   hono.route('/', health({ session, watch, lifecycle, nowMs }));
   hono.route('/', adminState({ catalog, watch }));
   hono.route('/', adminModels({ catalog, registry: parts.registry, newId: parts.newRequestId }));

@@ -23,6 +23,7 @@ const server = (status: number, code: string, seconds: number | null = null): Ht
 export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   INVALID_REQUEST: invalid(400, 'INVALID_REQUEST'),
   MODEL_NOT_FOUND: invalid(404, 'model_not_found'),
+  RESPONSE_NOT_FOUND: invalid(404, 'RESPONSE_NOT_FOUND'),
   REQUEST_TOO_LARGE: invalid(413, 'REQUEST_TOO_LARGE'),
   REQUEST_TIMEOUT: invalid(408, 'REQUEST_TIMEOUT'),
 

@@ -2,13 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { OperationalError } from '@berth/core';
 import type { EdgeSession, ModelName, RequestSlot } from '@berth/core';
 import type { EdgeLogger } from '../telemetry/edge-logger.ts';
-import { isLoading, progressOf } from './placement-watch.ts';
+import { isOnItsWay, progressOf } from './model-progress.ts';
+import type { ModelProgress } from './model-progress.ts';
 import type { PlacementView, PlacementWatch } from './placement-watch.ts';
 import type { SharedPlacements } from './shared-placements.ts';
+import type { WaitTiming } from './wait-timing.ts';
 import type { WishList } from './wish-list.ts';
 
 /** Longest `Retry-After` of a wait that can go on. */
 const LONGEST_RETRY_AFTER_MS = 120_000;
+/** What a client is told when its wait is over is not older than this. */
+const TOLD_FROM_MS = 100;
 /** `Retry-After` where no time was learned. */
 const UNKNOWN_RETRY_AFTER_MS = 30_000;
 /** Between a placement that ended and the next try, when no lease came of it. */
@@ -22,14 +26,8 @@ export interface EndpointWait {
   readonly deadlineAtMs: number;
   /** Aborts when the client leaves: the wait is forgotten, and no wish is left. */
   readonly left: AbortSignal;
-}
-
-/** The slot that a wait ended with, and what it took. */
-export interface EndpointWaited {
-  readonly slot: RequestSlot;
-  /** Until the engine was seen to start; all of it when it was not seen. */
-  readonly queueMs: number;
-  readonly placeMs: number;
+  /** Told when the engine is seen to start. */
+  readonly timing: Pick<WaitTiming, 'starting'>;
 }
 
 export interface EndpointWaitsParts {
@@ -61,7 +59,7 @@ export class EndpointWaits {
    * outlasts it: `MODEL_LOADING`, `NO_CAPACITY_NOW` or `ORCHESTRATOR_UNAVAILABLE`, each with `retryAfterMs` and a wish left behind; throws
    * the placement's own failure, `QUEUE_FULL`, `REDIS_UNAVAILABLE`, and the reason of `left` when it aborts.
    */
-  async wait(wait: EndpointWait): Promise<EndpointWaited> {
+  async wait(wait: EndpointWait): Promise<RequestSlot> {
     const { session, watch, nowMs } = this.#parts;
     const { model } = wait;
     const over = new AbortController();
@@ -71,18 +69,15 @@ export class EndpointWaits {
     if (this.#ended) over.abort(new WaitOver());
     wait.left.addEventListener('abort', leave, { once: true });
     const deadline = setTimeout(() => over.abort(new WaitOver()), Math.max(0, wait.deadlineAtMs - nowMs()));
-    let startingAtMs: number | null = null;
     const unfollow = watch.follow((view) => {
-      const progress = progressOf(view, model);
-      if (progress.state === 'starting') startingAtMs ??= nowMs();
+      const progress = progressOf(view, model, { waiting: true });
+      if (progress.state === 'starting') wait.timing.starting();
       if (progress.etaMs !== null && nowMs() + progress.etaMs > wait.deadlineAtMs) over.abort(new WaitOver());
     });
     try {
       const slot = (await this.#lease(model)) ?? (await this.#queue(wait, over.signal));
       this.#parts.wishes.fulfilled(model);
-      const endedAtMs = nowMs();
-      const queueEndedAtMs = startingAtMs ?? endedAtMs;
-      return { slot, queueMs: queueEndedAtMs - wait.arrivedAtMs, placeMs: endedAtMs - queueEndedAtMs };
+      return slot;
     } catch (error) {
       if (!(error instanceof WaitOver)) throw error;
       throw session.failingSinceMs === null ? await this.#comeBack(wait) : redisAway();
@@ -132,7 +127,7 @@ export class EndpointWaits {
   /** What a client is told whose wait is over, after its wish was left. */
   async #comeBack(wait: EndpointWait): Promise<OperationalError> {
     const { watch, wishes, logger } = this.#parts;
-    const view = await watch.read().catch(() => watch.latest);
+    const view = await watch.read({ maxAgeMs: TOLD_FROM_MS }).catch(() => watch.latest);
     const failure = comeBackFailure(view, wait);
     await wishes
       .leave(wait.model, wait.arrivedAtMs, failure.retryAfterMs ?? UNKNOWN_RETRY_AFTER_MS)
@@ -144,15 +139,15 @@ export class EndpointWaits {
 function comeBackFailure(view: PlacementView | null, wait: EndpointWait): OperationalError {
   const { model } = wait;
   const waited = wait.deadlineAtMs - wait.arrivedAtMs;
-  const progress = view === null ? null : progressOf(view, model);
+  const progress = view === null ? null : progressOf(view, model, { waiting: true });
   const learnedMs = progress?.etaMs ?? null;
   const retryAfterMs = Math.min(LONGEST_RETRY_AFTER_MS, Math.max(1000, learnedMs ?? UNKNOWN_RETRY_AFTER_MS));
   const details = { model, waitMs: waited, etaMs: learnedMs, phase: progress?.phase ?? null };
-  if (progress !== null && (isLoading(progress) || progress.state === 'ready')) {
+  if (progress !== null && isOnItsWay(progress) && view?.leader !== null) {
     const left = learnedMs === null ? 'an unknown time' : `about ${Math.ceil(learnedMs / 1000)} s`;
     return new OperationalError({
       code: 'MODEL_LOADING',
-      message: `${model} is loading (${progress.phase ?? progress.state}) and needs ${left} more. Ask again after Retry-After.`,
+      message: `${model} is loading (${progress.phase ?? 'queued'}) and needs ${left} more. Ask again after Retry-After.`,
       retryable: true,
       retryAfterMs,
       details,
@@ -169,11 +164,30 @@ function comeBackFailure(view: PlacementView | null, wait: EndpointWait): Operat
   }
   return new OperationalError({
     code: 'NO_CAPACITY_NOW',
-    message: `${model} could not be placed within ${Math.round(waited / 1000)} s: other models use the memory it needs. Its place in the queue is kept; ask again after Retry-After.`,
+    message: `${model} could not be placed within ${Math.round(waited / 1000)} s: ${progress === null ? 'how it goes on is not known' : inTheWayOf(progress)}. Its place in the queue is kept; ask again after Retry-After.`,
     retryable: true,
     retryAfterMs,
     details,
   });
+}
+
+/** Why a placement cannot go on now, as a clause. */
+function inTheWayOf({ victims, waitingFor }: ModelProgress): string {
+  if (victims.length > 0) return `${victims.join(', ')} must end first, to make room`;
+  switch (waitingFor) {
+    case 'start-slot':
+      return 'another model is starting on its GPU';
+    case 'older-placement':
+      return 'models that were asked for earlier go first';
+    case 'residency':
+      return 'the models that would make room became ready only just now';
+    case 'gpu-readings':
+      return 'the memory of its GPUs cannot be read';
+    case 'memory':
+    case 'right':
+    case null:
+      return 'other models use the memory it needs';
+  }
 }
 
 function redisAway(): OperationalError {

@@ -37,6 +37,7 @@ export class EngineProxy {
     const answer = new ClientAnswer(outgoing);
     const record = requestRecord({ requestId: newRequestId(), method: route.method, route: route.path, startedAtMs: performance.now() });
     const body = route.modelIn === 'query' ? null : new RequestBody(incoming, this.#bodyLimits, this.#heldBodies);
+    let request: ServedRequest | null = null;
     try {
       const arrivedAtMs = this.#parts.nowMs();
       const reader = new RouteReader(route, body, incoming, target.query);
@@ -45,7 +46,7 @@ export class EngineProxy {
       if (model === undefined) throw modelNotFound(asked.model);
       record.model = model.name;
       record.stream = asked.stream;
-      const request = new ServedRequest(this.#parts, {
+      request = new ServedRequest(this.#parts, {
         route,
         incoming,
         answer,
@@ -59,7 +60,7 @@ export class EngineProxy {
       });
       await request.serve();
     } catch (error) {
-      answerFailure({ error, answer, dialect: route.dialect, record, logger });
+      answerFailure({ error, answer, dialect: route.dialect, record, logger, extraHeaders: request?.coldHeaders ?? [] });
     } finally {
       record.bytesIn = body?.bytesRead ?? 0;
       body?.release();

@@ -15,7 +15,7 @@ const json = (path: string, dialect: Dialect = 'openai'): EngineRoute => ({ meth
 const multipart = (path: string): EngineRoute => ({ method: 'POST', path, modelIn: 'multipart', dialect: 'openai' });
 
 /**
- * Every route of the engine that can be reached through Berth; all others, above all `/sleep`, `/collective_rpc`, `/invocations` and the
+ * Every route of the engine that names a model and can be reached through Berth (`routes/responses.ts` has those that name an id); all others, above all `/sleep`, `/collective_rpc`, `/invocations` and the
  * like, do not exist here. Names as vLLM 0.32.0 lists them at start.
  */
 export const ENGINE_ROUTES: readonly EngineRoute[] = [
@@ -23,8 +23,6 @@ export const ENGINE_ROUTES: readonly EngineRoute[] = [
   json('/v1/completions'),
   json('/v1/embeddings'),
   json('/v1/responses', 'responses'),
-  { method: 'GET', path: '/v1/responses/:id{[A-Za-z0-9_-]+}', modelIn: 'query', dialect: 'responses' },
-  { method: 'POST', path: '/v1/responses/:id{[A-Za-z0-9_-]+}/cancel', modelIn: 'query', dialect: 'responses' },
   json('/v1/messages', 'messages'),
   json('/v1/messages/count_tokens', 'messages'),
   json('/v1/rerank'),

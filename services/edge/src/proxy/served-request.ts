@@ -1,55 +1,45 @@
-import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ModelSettings } from '@berth/config';
 import { OperationalError } from '@berth/core';
 import type { RequestSlot } from '@berth/core';
 import { faultOf } from '../errors/error-answer.ts';
 import { noteAttempt } from '../telemetry/request-record.ts';
-import type { RequestRecord } from '../telemetry/request-record.ts';
 import { EndpointGone, UpstreamError } from '../upstream/upstream-error.ts';
 import { AnswerRelay } from './answer-relay.ts';
 import { ClientLeft } from './client-answer.ts';
-import type { ClientAnswer } from './client-answer.ts';
+import { ColdStart } from './cold-start.ts';
+import type { ColdRequest } from './cold-start.ts';
 import { EngineExchange } from './engine-exchange.ts';
 import type { ExchangeOutcome } from './engine-exchange.ts';
 import type { EngineProxyParts } from './engine-proxy-parts.ts';
 import type { EngineRoute } from './engine-routes.ts';
 import { engineRequestHeaders } from './headers.ts';
-import { Heartbeats } from './heartbeats.ts';
 import type { Asked } from './asked.ts';
-import type { RequestBody } from './request-body.ts';
-import { waitLimitMs } from './wait-limit.ts';
 
 /** Attempts in all before the first byte of an answer. */
 const ATTEMPTS = 3;
 
 /** One request as far as it is known once its model is. */
-export interface RequestInHand {
+export interface RequestInHand extends ColdRequest {
   readonly route: EngineRoute;
-  readonly incoming: IncomingMessage;
-  readonly answer: ClientAnswer;
-  readonly body: RequestBody | null;
-  readonly model: ModelSettings;
   readonly asked: Asked;
-  readonly record: RequestRecord;
-  readonly arrivedAtMs: number;
   /** Path and query, as the engine gets them. */
   readonly path: string;
-  /** Reads the body to its end. */
-  readonly finishReading: () => Promise<Asked>;
 }
 
 /** One request whose model is known: attempts on endpoints of the model, each after a wait where none is ready. */
 export class ServedRequest {
   readonly #parts: EngineProxyParts;
   readonly #request: RequestInHand;
-  #heartbeats: Heartbeats | null = null;
-  #waitedMs = 0;
-  #timing: readonly string[] = [];
+  #cold: ColdStart | null = null;
 
   constructor(parts: EngineProxyParts, request: RequestInHand) {
     this.#parts = parts;
     this.#request = request;
+  }
+
+  /** For the head of an answer, flat: what a client is told of a cold start; empty where there was none. */
+  get coldHeaders(): readonly string[] {
+    return this.#cold?.headers ?? [];
   }
 
   /** Resolves when the client has its answer, whole or broken off. Throws what is to be told before any of it. */
@@ -58,7 +48,7 @@ export class ServedRequest {
     const { model, record, answer, body } = this.#request;
     try {
       for (let attempt = 1; ; attempt += 1) {
-        const slot = session.begin(model.name) ?? (await this.#waitForEndpoint());
+        const slot = session.begin(model.name) ?? (await (this.#cold ??= new ColdStart(this.#parts, this.#request)).wait());
         record.attempts = attempt;
         record.generation = slot.endpoint.generation;
         const fresh = attempt > 1 || body?.whole === null;
@@ -71,7 +61,7 @@ export class ServedRequest {
         if (answer.hasLeft) throw new ClientLeft();
       }
     } finally {
-      this.#heartbeats?.[Symbol.dispose]();
+      this.#cold?.[Symbol.dispose]();
     }
   }
 
@@ -79,13 +69,17 @@ export class ServedRequest {
     const { protocol, upstreams } = this.#parts;
     const { answer, body, route, incoming, path } = this.#request;
     const rename = this.#rename(slot);
-    const headers = engineRequestHeaders(incoming.rawHeaders, incoming.headers.connection, rename !== null || this.#heartbeats !== null);
+    const headers = engineRequestHeaders(
+      incoming.rawHeaders,
+      incoming.headers.connection,
+      rename !== null || this.#cold?.hasHeartbeats === true,
+    );
     const relay = new AnswerRelay({
       answer,
       dialect: route.dialect,
       rename,
-      extraHeaders: this.#timing,
-      onBegin: this.#heartbeats === null ? undefined : () => this.#heartbeats?.[Symbol.dispose](),
+      extraHeaders: this.coldHeaders,
+      onBegin: this.#cold === null ? undefined : () => this.#cold?.[Symbol.dispose](),
     });
     const exchange = new EngineExchange(
       {
@@ -139,34 +133,6 @@ export class ServedRequest {
     // The engine has told its own error already; what follows it is only the end.
     if (relay.sawErrorFrame) answer.end();
     else relay.fail(faultOf(failure));
-  }
-
-  async #waitForEndpoint(): Promise<RequestSlot> {
-    const { waits, watch, protocol, nowMs } = this.#parts;
-    const { model, answer, arrivedAtMs, record, incoming, body, finishReading } = this.#request;
-    const beganAtMs = nowMs();
-    record.cold = true;
-    body?.hold();
-    const asked = await finishReading();
-    record.stream = asked.stream;
-    const limitMs = waitLimitMs({ stream: asked.stream, prefer: incoming.headers.prefer, model, coldStart: protocol.coldStart });
-    if (asked.stream && this.#heartbeats === null) {
-      const { heartbeatAfterMs, heartbeatEveryMs } = protocol.coldStart;
-      this.#heartbeats = new Heartbeats({
-        answer,
-        model: model.name,
-        view: () => watch.latest,
-        afterMs: heartbeatAfterMs,
-        everyMs: heartbeatEveryMs,
-      });
-    }
-    const deadlineAtMs = beganAtMs + Math.max(0, limitMs - this.#waitedMs);
-    const waited = await waits.wait({ model: model.name, arrivedAtMs, deadlineAtMs, left: answer.left });
-    this.#waitedMs += nowMs() - beganAtMs;
-    record.queueMs += waited.queueMs;
-    record.placeMs += waited.placeMs;
-    this.#timing = ['server-timing', `queue;dur=${Math.round(record.queueMs)}, place;dur=${Math.round(record.placeMs)}`];
-    return waited.slot;
   }
 
   /** vLLM answers with the first name it serves, whatever name was asked for. */
