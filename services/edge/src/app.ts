@@ -4,6 +4,8 @@ import type { Catalog } from '@berth/config';
 import type { EdgeSession, PlacementClient, RegistryReader } from '@berth/core';
 import { OperationalError } from '@berth/core';
 import { errorAnswer, unexpectedAnswer } from './errors/error-answer.ts';
+import { adminGate } from './keys/admin-gate.ts';
+import { ApiAccess } from './keys/api-access.ts';
 import { EndpointWaits } from './placement/endpoint-waits.ts';
 import { PlacementWatch } from './placement/placement-watch.ts';
 import { SharedPlacements } from './placement/shared-placements.ts';
@@ -27,7 +29,7 @@ export interface EdgeAppParts {
   readonly registry: RegistryReader;
   readonly logger: EdgeLogger;
   readonly settings: EdgeAppSettings;
-  /** Epoch ms. */
+  /** Epoch ms that never go back. */
   readonly nowMs: () => number;
   readonly newRequestId: () => string;
   /** Bull Board, mounted under `/admin/queues`. */
@@ -56,12 +58,24 @@ export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
   const upstreams = new Upstreams({ reach: settings.reach, connectTimeoutMs: catalog.protocol.requests.connectTimeoutMs });
   session.onLeaseEnding((generation) => upstreams.closeFor(generation));
   const waits = new EndpointWaits({ ...parts, placements: new SharedPlacements(parts.placements), watch, wishes });
-  const proxy = new EngineProxy({ ...parts, upstreams, waits, watch, protocol: catalog.protocol, retryPausesMs: settings.retryPausesMs });
+  const keys = new ApiAccess(catalog, nowMs);
+  const proxy = new EngineProxy({
+    ...parts,
+    keys,
+    upstreams,
+    waits,
+    watch,
+    protocol: catalog.protocol,
+    retryPausesMs: settings.retryPausesMs,
+  });
+  const gate = adminGate(catalog);
   const lifecycle = { shuttingDown: false };
 
   const hono = new Hono<EdgeEnv>({ getPath: (request, options) => pathOf(options?.env?.incoming.url ?? targetOf(request.url)) });
+  hono.use('/', gate);
+  hono.use('/admin/*', gate);
   hono.route('/', engineRoutes(proxy));
-  hono.route('/', models({ catalog, watch }));
+  hono.route('/', models({ catalog, keys, watch }));
   hono.route('/', health({ session, watch, lifecycle, nowMs }));
   hono.route('/', adminState({ catalog, watch }));
   hono.route('/', adminModels({ catalog, registry: parts.registry, newId: parts.newRequestId }));

@@ -6,6 +6,7 @@ import type { EdgeReplicaId } from '@berth/core';
 import { createEdgeSession, createPlacementBoard, createPlacementClient, createRegistryReader } from '@berth/redis';
 import type { RedisTarget } from '@berth/redis';
 import { createEdgeApp } from './app.ts';
+import { logAccess } from './keys/log-access.ts';
 import { adminQueues } from './routes/admin-queues.ts';
 import { closeGracefully, createEdgeServer, listen } from './server.ts';
 import { RETRY_PAUSES_MS } from './settings.ts';
@@ -64,8 +65,11 @@ export async function startEdge(settings: EdgeSettings, logger: EdgeLogger): Pro
   );
   const server = createEdgeServer(app);
   const url = await listen(server, settings);
-  if (!isLoopback(settings.host)) logger.warn({ host: settings.host }, 'api opened to the network without keys');
-  logger.info({ url, models: catalog.models.length, reach: settings.reach }, 'edge started');
+  logAccess(logger, catalog, settings.host);
+  logger.info(
+    { url, models: catalog.models.length, keys: catalog.keys.length, adminKeys: catalog.adminKeys.length, reach: settings.reach },
+    'edge started',
+  );
   opened.defer(async () => {
     app.beginShutdown();
     await closeGracefully(server, settings.shutdownGraceMs, () => app.endWaits());
@@ -73,8 +77,4 @@ export async function startEdge(settings: EdgeSettings, logger: EdgeLogger): Pro
   });
   const running = opened.move();
   return { url, [Symbol.asyncDispose]: () => running.disposeAsync() };
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }

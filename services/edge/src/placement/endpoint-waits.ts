@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OperationalError } from '@berth/core';
-import type { EdgeSession, ModelName, RequestSlot } from '@berth/core';
+import type { EdgeSession, ModelName, PlacementRight, RequestSlot } from '@berth/core';
 import type { EdgeLogger } from '../telemetry/edge-logger.ts';
 import { isLoading, progressOf } from './placement-watch.ts';
 import type { PlacementView, PlacementWatch } from './placement-watch.ts';
@@ -17,6 +17,8 @@ const LONGEST_PAUSE_MS = 1000;
 
 export interface EndpointWait {
   readonly model: ModelName;
+  /** What the wait may cause: a start, or an eviction too. */
+  readonly right: Exclude<PlacementRight, 'use'>;
   /** Epoch ms. */
   readonly arrivedAtMs: number;
   readonly deadlineAtMs: number;
@@ -102,9 +104,9 @@ export class EndpointWaits {
 
   async #queue(wait: EndpointWait, over: AbortSignal): Promise<RequestSlot> {
     const { session, placements } = this.#parts;
-    const { model, arrivedAtMs, deadlineAtMs } = wait;
+    const { model, right, arrivedAtMs, deadlineAtMs } = wait;
     over.throwIfAborted();
-    const ticket = await session.join({ model, right: 'displace', arrivedAtMs, deadlineAtMs });
+    const ticket = await session.join({ model, right, arrivedAtMs, deadlineAtMs });
     try {
       for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
         over.throwIfAborted();
@@ -135,7 +137,7 @@ export class EndpointWaits {
     const view = await watch.read().catch(() => watch.latest);
     const failure = comeBackFailure(view, wait);
     await wishes
-      .leave(wait.model, wait.arrivedAtMs, failure.retryAfterMs ?? UNKNOWN_RETRY_AFTER_MS)
+      .leave(wait, failure.retryAfterMs ?? UNKNOWN_RETRY_AFTER_MS)
       .catch((error: unknown) => logger.warn({ model: wait.model, err: error }, 'wish lost'));
     return failure;
   }
@@ -167,9 +169,10 @@ function comeBackFailure(view: PlacementView | null, wait: EndpointWait): Operat
       details,
     });
   }
+  const why = wait.right === 'place' ? ', and this key may not stop them (it lacks the right `displace`)' : '';
   return new OperationalError({
     code: 'NO_CAPACITY_NOW',
-    message: `${model} could not be placed within ${Math.round(waited / 1000)} s: other models use the memory it needs. Its place in the queue is kept; ask again after Retry-After.`,
+    message: `${model} could not be placed within ${Math.round(waited / 1000)} s: other models use the memory it needs${why}. Its place in the queue is kept; ask again after Retry-After.`,
     retryable: true,
     retryAfterMs,
     details,

@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { findModel } from '@berth/config';
 import { OperationalError } from '@berth/core';
+import { discreetFailure } from '../keys/discreet-failure.ts';
+import type { RequestAccess } from '../keys/request-access.ts';
 import { logRequest, requestRecord } from '../telemetry/request-record.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { ClientAnswer } from './client-answer.ts';
@@ -33,17 +35,21 @@ export class EngineProxy {
     const answer = new ClientAnswer(outgoing);
     const record = requestRecord({ requestId: newRequestId(), method: route.method, route: route.path, startedAtMs: performance.now() });
     const body = route.modelIn === 'query' ? null : new RequestBody(incoming, this.#parts.protocol.bodies);
+    let access: RequestAccess | null = null;
     try {
+      access = this.#parts.keys.admit(incoming.headers);
+      record.keyId = access.keyId;
       const arrivedAtMs = this.#parts.nowMs();
       const reader = new RouteReader(route, body, incoming, target.query, this.#parts.protocol.bodies.retryLimitBytes);
       const asked = await reader.begin();
       const model = findModel(this.#parts.catalog, asked.model);
-      if (model === undefined) throw modelNotFound(asked.model);
+      if (model === undefined || !access.mayUse(model.name)) throw modelNotFound(asked.model);
       record.model = model.name;
       record.stream = asked.stream;
       const request = new ServedRequest({
         ...this.#parts,
         route,
+        access,
         incoming,
         answer,
         body,
@@ -57,8 +63,9 @@ export class EngineProxy {
       });
       await request.serve();
     } catch (error) {
-      answerFailure({ error, answer, dialect: route.dialect, record, logger });
+      answerFailure({ error: discreetFailure(error, access), answer, dialect: route.dialect, record, logger });
     } finally {
+      access?.release();
       record.bytesIn = body?.bytesRead ?? 0;
       logRequest(logger, record, answer);
     }

@@ -4,6 +4,8 @@ import type { ModelSettings } from '@berth/config';
 import { OperationalError } from '@berth/core';
 import type { RequestSlot } from '@berth/core';
 import { faultOf } from '../errors/error-answer.ts';
+import type { RequestAccess } from '../keys/request-access.ts';
+import { useLoaded } from '../placement/use-loaded.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
 import { AnswerRelay } from './answer-relay.ts';
 import type { ByteBudget } from './byte-budget.ts';
@@ -25,6 +27,7 @@ const ATTEMPTS = 3;
 
 export interface ServedRequestParts extends EngineProxyParts {
   readonly route: EngineRoute;
+  readonly access: RequestAccess;
   readonly incoming: IncomingMessage;
   readonly answer: ClientAnswer;
   readonly body: RequestBody | null;
@@ -137,7 +140,8 @@ export class ServedRequest {
   }
 
   async #waitForEndpoint(): Promise<RequestSlot> {
-    const { waits, watch, protocol, model, answer, arrivedAtMs, nowMs, record, incoming } = this.#parts;
+    const { waits, watch, protocol, model, answer, arrivedAtMs, nowMs, record, incoming, access } = this.#parts;
+    if (access.right === 'use') return useLoaded(this.#parts, model.name);
     const beganAtMs = nowMs();
     record.cold = true;
     using share = this.#parts.waitingBodies.share();
@@ -157,7 +161,7 @@ export class ServedRequest {
       });
     }
     const deadlineAtMs = beganAtMs + Math.max(0, limitMs - this.#waitedMs);
-    const waited = await waits.wait({ model: model.name, arrivedAtMs, deadlineAtMs, left: answer.left });
+    const waited = await waits.wait({ model: model.name, right: access.right, arrivedAtMs, deadlineAtMs, left: answer.left });
     this.#waitedMs += nowMs() - beganAtMs;
     record.queueMs += waited.queueMs;
     record.placeMs += waited.placeMs;

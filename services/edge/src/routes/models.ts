@@ -1,9 +1,12 @@
 import { Hono } from 'hono';
+import type { Context } from 'hono';
 import { findModel } from '@berth/config';
 import type { Catalog, ModelSettings } from '@berth/config';
 import type { ModelBody, ModelListBody } from '@berth/contracts';
-import { OperationalError } from '@berth/core';
-import { errorAnswer } from '../errors/error-answer.ts';
+import { isOperationalError, OperationalError } from '@berth/core';
+import { errorResponse } from '../errors/error-response.ts';
+import type { ApiAccess } from '../keys/api-access.ts';
+import type { RequestAccess } from '../keys/request-access.ts';
 import { progressOf } from '../placement/placement-watch.ts';
 import type { PlacementView, PlacementWatch } from '../placement/placement-watch.ts';
 
@@ -11,27 +14,45 @@ import type { PlacementView, PlacementWatch } from '../placement/placement-watch
 const CREATED_SECONDS = Math.floor(performance.timeOrigin / 1000);
 const PREFIX = '/v1/models/';
 
-/** `GET /v1/models` and `GET /v1/models/{id}`: the catalog in OpenAI's shape, answered without asking any engine. */
-export function models(parts: { readonly catalog: Catalog; readonly watch: PlacementWatch }): Hono {
-  const { catalog, watch } = parts;
+/**
+ * `GET /v1/models` and `GET /v1/models/{id}`: the catalog in OpenAI's shape, answered without asking any engine. A key sees its own models; others do not
+ * exist for it. No limit of a key counts these.
+ */
+export function models(parts: { readonly catalog: Catalog; readonly keys: ApiAccess; readonly watch: PlacementWatch }): Hono {
+  const { catalog, keys, watch } = parts;
   const hono = new Hono();
-  hono.get('/v1/models', async (context) => {
-    const view = await readOrNull(watch);
-    const list: ModelListBody = { object: 'list', data: catalog.models.map((model) => modelBody(model, view)) };
-    return context.json(list);
-  });
+  hono.get('/v1/models', (context) =>
+    forKey(keys, context, async (access) => {
+      const view = await readOrNull(watch);
+      const own = catalog.models.filter((model) => access.mayUse(model.name));
+      return { object: 'list', data: own.map((model) => modelBody(model, view)) } satisfies ModelListBody;
+    }),
+  );
   // Ids contain slashes, plain or encoded.
-  hono.get(`${PREFIX}:id{.+}`, async (context) => {
-    const id = decoded(context.req.path.slice(PREFIX.length));
-    const model = id === null ? undefined : findModel(catalog, id);
-    if (model === undefined) {
+  hono.get(`${PREFIX}:id{.+}`, (context) =>
+    forKey(keys, context, async (access) => {
+      const id = decoded(context.req.path.slice(PREFIX.length));
+      const model = id === null ? undefined : findModel(catalog, id);
+      if (model !== undefined && access.mayUse(model.name)) return modelBody(model, await readOrNull(watch));
       const message = `The model \`${(id ?? '').slice(0, 200)}\` does not exist. GET /v1/models lists those that do.`;
-      const failure = new OperationalError({ code: 'MODEL_NOT_FOUND', message, retryable: false, details: { param: 'model' } });
-      return context.body(errorAnswer(failure, 'openai').body, 404, { 'content-type': 'application/json' });
-    }
-    return context.json(modelBody(model, await readOrNull(watch)));
-  });
+      throw new OperationalError({ code: 'MODEL_NOT_FOUND', message, retryable: false, details: { param: 'model' } });
+    }),
+  );
   return hono;
+}
+
+async function forKey(
+  keys: ApiAccess,
+  context: Context,
+  tell: (access: RequestAccess) => Promise<ModelBody | ModelListBody>,
+): Promise<Response> {
+  try {
+    const headers = { authorization: context.req.header('authorization'), 'x-api-key': context.req.header('x-api-key') };
+    return context.json(await tell(keys.identify(headers)));
+  } catch (error) {
+    if (!isOperationalError(error)) throw error;
+    return errorResponse(error);
+  }
 }
 
 function modelBody(model: ModelSettings, view: PlacementView | null): ModelBody {

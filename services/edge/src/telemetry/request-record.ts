@@ -9,6 +9,8 @@ export interface RequestRecord {
   readonly method: string;
   readonly route: string;
   readonly startedAtMs: number;
+  /** Name of the key in the catalog; never the key. */
+  keyId: string | null;
   model: string | null;
   stream: boolean;
   attempts: number;
@@ -26,6 +28,7 @@ export interface RequestRecord {
 export function requestRecord(begin: Pick<RequestRecord, 'requestId' | 'method' | 'route' | 'startedAtMs'>): RequestRecord {
   return {
     ...begin,
+    keyId: null,
     model: null,
     stream: false,
     attempts: 0,

@@ -10,6 +10,7 @@ import type {
   ModelName,
   PlacementClient,
   PlacementOutcome,
+  PlacementRight,
   PlacementStatus,
   Quarantine,
   RegistryReader,
@@ -44,6 +45,8 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
   readonly quarantines: Quarantine[] = [];
   /** Models whose placement was asked for, once per job. */
   readonly placed: ModelName[] = [];
+  /** Rights of all waiters that joined. */
+  readonly joinedWith: PlacementRight[] = [];
   starting: Endpoint[] = [];
   leader: LeaderView | null = { id: 'orchestrator', epoch: '1', sinceMs: 0, host: null };
   redisAway = false;
@@ -125,8 +128,9 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
     return this.#serving.has(model) ? { kind: 'ready' } : { kind: 'not-ready', state: 'none' };
   }
 
-  async join(waiter: { readonly model: ModelName }): Promise<WaiterTicket> {
+  async join(waiter: { readonly model: ModelName; readonly right: PlacementRight }): Promise<WaiterTicket> {
     this.#answer();
+    this.joinedWith.push(waiter.right);
     if (this.#waiters.size >= this.maxWaiters) {
       throw new OperationalError({
         code: 'QUEUE_FULL',
