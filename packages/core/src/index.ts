@@ -37,6 +37,8 @@ export type { Holders } from './memory/ours.ts';
 export { releaseOf } from './memory/release.ts';
 export type { Release, ReleaseInput } from './memory/release.ts';
 
+export { asksOf } from './placement/asks.ts';
+export type { Arrivals, Ask } from './placement/asks.ts';
 export type { Action, Plan, Reason, ReasonCode } from './placement/plan.ts';
 export { plan } from './placement/planner.ts';
 export { isSettled, isWithinResidency, residencyEndsAtMs } from './placement/residency.ts';
