@@ -122,6 +122,23 @@ describe('with keys, a request', () => {
   });
 });
 
+test('a refusal names no model that the key may not use', async () => {
+  await using edge = await TestEdge.start({ yaml: YAML });
+  const asking = [KEYS.plainOnly, KEYS.all].map((key) => chat(edge, key, { model: 'plain' }));
+  await waitUntil('both to wait', () => edge.host.waiters === 2 && edge.host.placing === 1);
+  edge.host.fail('plain', {
+    code: 'DOES_NOT_FIT',
+    message: 'plain needs 9 MiB, but pinned models (tiny) hold 5 MiB.',
+    retryable: false,
+    details: { reasons: [{ code: 'victim-pinned', model: 'tiny' }] },
+  });
+  const told = await Promise.all(asking.map(async (answer) => errorEnvelopeSchema.parse(await (await answer).json()).error.message));
+  expect(told).toEqual([
+    'plain needs 9 MiB, but pinned models (another model) hold 5 MiB.',
+    'plain needs 9 MiB, but pinned models (tiny) hold 5 MiB.',
+  ]);
+});
+
 describe('the list of models', () => {
   test('shows a key its own models only, and nothing without a key', async () => {
     await using edge = await TestEdge.start({ yaml: YAML });

@@ -5,7 +5,8 @@ describe('presentedKey', () => {
   it.each([
     [{ authorization: 'Bearer sk-1' }, 'sk-1'],
     [{ authorization: 'bearer sk-1' }, 'sk-1'],
-    [{ authorization: 'BEARER   sk-1 ' }, 'sk-1'],
+    [{ authorization: 'BEARER   sk-1' }, 'sk-1'],
+    [{ authorization: 'Bearer voil\u00c3\u00a0' }, 'voil\u00c3\u00a0'],
     [{ 'x-api-key': 'sk-2' }, 'sk-2'],
     [{ authorization: 'Bearer sk-1', 'x-api-key': 'sk-2' }, 'sk-1'],
     [{ authorization: 'Bearer ', 'x-api-key': 'sk-2' }, 'sk-2'],

@@ -30,6 +30,7 @@ export function presentedPassword(headers: KeyHeaders): string | null {
 /** What follows a scheme, which is named in any case (RFC 9110 §11.1). */
 function credentialsOf(authorization: string | undefined, scheme: string): string | null {
   if (authorization === undefined || authorization.slice(0, scheme.length).toLowerCase() !== scheme) return null;
-  const credentials = authorization.slice(scheme.length).trim();
+  // Spaces alone: what else counts as one to `trim` may be the last byte of a letter of the key.
+  const credentials = authorization.slice(scheme.length).replace(/^ +/u, '');
   return credentials === '' ? null : credentials;
 }
