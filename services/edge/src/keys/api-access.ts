@@ -27,10 +27,14 @@ export class ApiAccess {
     this.#nowMs = nowMs;
   }
 
-  /** Counts a request in; the caller releases what it gets, however the request ends. Throws `INVALID_KEY`, `KEY_LIMIT_REACHED`. */
-  admit(headers: KeyHeaders): RequestAccess {
+  /**
+   * Counts a request in; the caller releases what it gets, however the request ends. Notes whose it is, also where a limit refuses it. Throws
+   * `INVALID_KEY`, `KEY_LIMIT_REACHED`.
+   */
+  admit(headers: KeyHeaders, note: { keyId: string | null }): RequestAccess {
     if (this.#ring === null) return OPEN_ACCESS;
     const holder = holderOf(this.#ring, headers);
+    note.keyId = holder.key.id;
     holder.limits.enter(this.#nowMs());
     return new KeyAccess(holder, true);
   }
@@ -48,10 +52,6 @@ class KeyAccess implements RequestAccess {
   constructor(holder: Holder, counted: boolean) {
     this.#holder = holder;
     this.#counted = counted;
-  }
-
-  get keyId(): string {
-    return this.#holder.key.id;
   }
 
   get right(): PlacementRight {

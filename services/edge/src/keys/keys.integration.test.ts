@@ -275,5 +275,7 @@ describe('the limits of a key', () => {
     expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(60);
     expect(anthropicErrorSchema.parse(await refused.json()).error.type).toBe('rate_limit_error');
     expect((await chat(edge, KEYS.all)).status).toBe(200);
+    await waitUntil('the lines', () => edge.lines.length === 4);
+    expect(edge.lines.map(({ fields }) => [fields['keyId'], fields['status']])).toContainEqual(['minute', 429]);
   });
 });

@@ -3,8 +3,6 @@ import type { ModelName, PlacementRight } from '@berth/core';
 
 /** What one request may do. */
 export interface RequestAccess {
-  /** For the log; `null` where the API is open. */
-  readonly keyId: string | null;
   /** What it may cause: use a loaded model, a start, an eviction. Each includes those before it. */
   readonly right: PlacementRight;
   /** Whether the model exists for it. */
@@ -15,7 +13,6 @@ export interface RequestAccess {
 
 /** Every request's access where the catalog has no keys. */
 export const OPEN_ACCESS: RequestAccess = Object.freeze({
-  keyId: null,
   right: 'displace',
   mayUse: () => true,
   release: () => undefined,

@@ -37,8 +37,7 @@ export class EngineProxy {
     const body = route.modelIn === 'query' ? null : new RequestBody(incoming, this.#parts.protocol.bodies);
     let access: RequestAccess | null = null;
     try {
-      access = this.#parts.keys.admit(incoming.headers);
-      record.keyId = access.keyId;
+      access = this.#parts.keys.admit(incoming.headers, record);
       const arrivedAtMs = this.#parts.nowMs();
       const reader = new RouteReader(route, body, incoming, target.query, this.#parts.protocol.bodies.retryLimitBytes);
       const asked = await reader.begin();
