@@ -6,6 +6,11 @@ export const ERROR_CODES = [
   'RESPONSE_NOT_FOUND',
   'REQUEST_TOO_LARGE',
   'REQUEST_TIMEOUT',
+  // keys
+  'INVALID_KEY',
+  'KEY_MAY_NOT_PLACE',
+  'KEY_LIMIT_REACHED',
+  'ADMIN_KEY_NEEDED',
   // capacity
   'DOES_NOT_FIT',
   'NO_CAPACITY_NOW',

@@ -5,6 +5,8 @@ import type { EdgeSession, PlacementClient, RegistryReader } from '@berth/core';
 import { OperationalError } from '@berth/core';
 import type { Scrape } from '@berth/telemetry';
 import { errorAnswer, unexpectedAnswer } from './errors/error-answer.ts';
+import { adminGate } from './keys/admin-gate.ts';
+import { ApiAccess } from './keys/api-access.ts';
 import { EndpointWaits } from './placement/endpoint-waits.ts';
 import { PlacementWatch } from './placement/placement-watch.ts';
 import { SharedPlacements } from './placement/shared-placements.ts';
@@ -37,7 +39,7 @@ export interface EdgeAppParts {
   /** What `GET /metrics` answers, where that is more than this process' own metrics. */
   readonly scrape?: () => Promise<Scrape>;
   readonly settings: EdgeAppSettings;
-  /** Epoch ms. */
+  /** Epoch ms that never go back. */
   readonly nowMs: () => number;
   readonly newRequestId: () => string;
   /** Bull Board, mounted under `/admin/queues`. */
@@ -67,8 +69,10 @@ export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
   session.onLeaseEnding((generation) => upstreams.closeFor(generation));
   const waits = new EndpointWaits({ ...parts, placements: new SharedPlacements(parts.placements), watch, wishes });
   const requestLog = new RequestLog(parts.logger, settings.replicaId);
+  const keys = new ApiAccess(catalog, nowMs);
   const proxy = new EngineProxy({
     ...parts,
+    keys,
     requestLog,
     upstreams,
     waits,
@@ -76,17 +80,17 @@ export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
     protocol: catalog.protocol,
     retryPausesMs: settings.retryPausesMs,
   });
+  const gate = adminGate(catalog);
   const lifecycle = { shuttingDown: false };
 
   const hono = new Hono<EdgeEnv>({ getPath: (request, options) => pathOf(options?.env?.incoming.url ?? targetOf(request.url)) });
+  hono.use('/', gate);
+  hono.use('/admin/*', gate);
   hono.route('/', engineRoutes(proxy));
-  hono.route(
-    '/',
-    storedResponses(new ResponseById({ ...parts, requestLog, upstreams, watch, protocol: catalog.protocol, mayUse: () => true })),
-  );
-  hono.route('/', models({ catalog, watch }));
+  hono.route('/', storedResponses(new ResponseById({ ...parts, keys, requestLog, upstreams, watch, protocol: catalog.protocol })));
+  hono.route('/', models({ catalog, keys, watch }));
   hono.route('/', metricsRoute(parts.scrape ?? (() => parts.metrics.set.scrape())));
-  hono.route('/', warm({ ...parts, watch, rightOf: () => 'displace' }));
+  hono.route('/', warm({ ...parts, keys, watch }));
   hono.route('/', health({ session, watch, lifecycle, nowMs }));
   hono.route('/', adminState({ catalog, watch }));
   hono.route('/', adminModels({ catalog, registry: parts.registry, newId: parts.newRequestId }));

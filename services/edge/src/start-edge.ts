@@ -7,6 +7,7 @@ import { createEdgeSession, createPlacementBoard, createPlacementClient, createR
 import type { RedisTarget } from '@berth/redis';
 import type { MetricSet, Scrape } from '@berth/telemetry';
 import { createEdgeApp } from './app.ts';
+import { logAccess } from './keys/log-access.ts';
 import { adminQueues } from './routes/admin-queues.ts';
 import { closeGracefully, createEdgeServer, listen } from './server.ts';
 import { RETRY_PAUSES_MS } from './settings.ts';
@@ -74,8 +75,11 @@ export async function startEdge(
   );
   const server = createEdgeServer(app);
   const url = await listen(server, settings);
-  if (!isLoopback(settings.host)) logger.warn({ host: settings.host }, 'api opened to the network without keys');
-  logger.info({ url, models: catalog.models.length, reach: settings.reach }, 'edge started');
+  logAccess(logger, catalog, settings.host);
+  logger.info(
+    { url, models: catalog.models.length, keys: catalog.keys.length, adminKeys: catalog.adminKeys.length, reach: settings.reach },
+    'edge started',
+  );
   opened.defer(async () => {
     app.beginShutdown();
     await closeGracefully(server, settings.shutdownGraceMs, () => app.endWaits());
@@ -88,8 +92,4 @@ export async function startEdge(
 /** Epoch ms that never go back. */
 function nowMs(): number {
   return performance.timeOrigin + performance.now();
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }

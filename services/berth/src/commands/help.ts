@@ -8,7 +8,7 @@ export const usage = `berth: one OpenAI-compatible URL in front of many vLLM mod
   berth stop --all [--force]      stops every endpoint and frees the GPUs
   berth check [FILE]              validates a catalog
 
-status and stop talk to the edge at --url, else at BERTH_HOST and BERTH_PORT.
+status and stop talk to the edge at --url, else at BERTH_HOST and BERTH_PORT, with the key in BERTH_ADMIN_KEY if the catalog has keys.
 
 Environment: BERTH_CONFIG (catalog, ./berth.yaml), BERTH_HOST (127.0.0.1), BERTH_PORT (8000), BERTH_REDIS_URL,
 BERTH_FOOTPRINTS_FILE. README.md lists all.`;

@@ -27,6 +27,11 @@ export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   REQUEST_TOO_LARGE: invalid(413, 'REQUEST_TOO_LARGE'),
   REQUEST_TIMEOUT: invalid(408, 'REQUEST_TIMEOUT'),
 
+  INVALID_KEY: invalid(401, 'invalid_api_key'),
+  KEY_MAY_NOT_PLACE: invalid(403, 'KEY_MAY_NOT_PLACE'),
+  KEY_LIMIT_REACHED: { status: 429, type: 'rate_limit_error', code: 'KEY_LIMIT_REACHED', retryAfterSeconds: 1 },
+  ADMIN_KEY_NEEDED: invalid(403, 'ADMIN_KEY_NEEDED'),
+
   DOES_NOT_FIT: server(503, 'DOES_NOT_FIT'),
   NO_CAPACITY_NOW: server(503, 'NO_CAPACITY_NOW', 30),
   QUEUE_FULL: { status: 429, type: 'rate_limit_error', code: 'QUEUE_FULL', retryAfterSeconds: 5 },

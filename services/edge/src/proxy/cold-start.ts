@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { ModelSettings } from '@berth/config';
 import type { RequestSlot } from '@berth/core';
+import type { EndpointWait } from '../placement/endpoint-waits.ts';
 import { WaitTiming } from '../placement/wait-timing.ts';
+import type { RequestAccess } from '../keys/request-access.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
 import type { ClientAnswer } from './client-answer.ts';
 import type { EngineProxyParts } from './engine-proxy-parts.ts';
@@ -14,6 +16,7 @@ export type ColdStartParts = Pick<EngineProxyParts, 'waits' | 'watch' | 'protoco
 
 /** What a wait must know of a request. */
 export interface ColdRequest {
+  readonly access: RequestAccess;
   readonly incoming: IncomingMessage;
   readonly answer: ClientAnswer;
   readonly body: RequestBody | null;
@@ -28,14 +31,17 @@ export interface ColdRequest {
 export class ColdStart implements Disposable {
   readonly #parts: ColdStartParts;
   readonly #request: ColdRequest;
+  readonly #right: EndpointWait['right'];
   readonly #timing: WaitTiming;
   #heartbeats: Heartbeats | null = null;
   #preferenceApplied: string | null = null;
   #waitedMs = 0;
 
-  constructor(parts: ColdStartParts, request: ColdRequest) {
+  /** `right`: what the wait may cause. */
+  constructor(parts: ColdStartParts, request: ColdRequest, right: EndpointWait['right']) {
     this.#parts = parts;
     this.#request = request;
+    this.#right = right;
     this.#timing = new WaitTiming(parts.nowMs);
   }
 
@@ -56,7 +62,7 @@ export class ColdStart implements Disposable {
    */
   async wait(): Promise<RequestSlot> {
     const { waits, protocol, nowMs } = this.#parts;
-    const { model, answer, arrivedAtMs, record, incoming, body } = this.#request;
+    const { access, model, answer, arrivedAtMs, record, incoming, body } = this.#request;
     const beganAtMs = nowMs();
     record.cold = true;
     body?.hold();
@@ -73,7 +79,15 @@ export class ColdStart implements Disposable {
     const endTiming = this.#timing.begin();
     try {
       const deadlineAtMs = beganAtMs + Math.max(0, limitMs - this.#waitedMs);
-      return await waits.wait({ model: model.name, arrivedAtMs, deadlineAtMs, left: answer.left, timing: this.#timing });
+      return await waits.wait({
+        model: model.name,
+        right: this.#right,
+        mayUse: (other) => access.mayUse(other),
+        arrivedAtMs,
+        deadlineAtMs,
+        left: answer.left,
+        timing: this.#timing,
+      });
     } finally {
       endTiming();
       this.#waitedMs += nowMs() - beganAtMs;
@@ -89,12 +103,13 @@ export class ColdStart implements Disposable {
 
   #beginHeartbeats(): Heartbeats {
     const { watch, protocol } = this.#parts;
-    const { answer, model } = this.#request;
+    const { access, answer, model } = this.#request;
     const { heartbeatAfterMs, heartbeatEveryMs } = protocol.coldStart;
     return new Heartbeats({
       answer,
       model: model.name,
       view: () => watch.latest,
+      mayUse: (other) => access.mayUse(other),
       headers: () => this.headers,
       afterMs: heartbeatAfterMs,
       everyMs: heartbeatEveryMs,

@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { findModel } from '@berth/config';
 import { OperationalError } from '@berth/core';
+import { discreetFailure } from '../keys/discreet-failure.ts';
+import type { RequestAccess } from '../keys/request-access.ts';
 import { requestEnd } from '../telemetry/request-end.ts';
 import { requestRecord } from '../telemetry/request-record.ts';
 import { ByteBudget } from './byte-budget.ts';
@@ -37,17 +39,20 @@ export class EngineProxy {
     const answer = new ClientAnswer(outgoing);
     const record = requestRecord({ requestId: newRequestId(), method: route.method, route: route.path, startedAtMs: performance.now() });
     const body = route.modelIn === 'query' ? null : new RequestBody(incoming, this.#bodyLimits, this.#heldBodies);
+    let access: RequestAccess | null = null;
     let request: ServedRequest | null = null;
     try {
+      access = this.#parts.keys.admit(incoming.headers, record);
       const arrivedAtMs = this.#parts.nowMs();
       const reader = new RouteReader(route, body, incoming, target.query);
       const asked = await reader.begin();
       const model = findModel(this.#parts.catalog, asked.model);
-      if (model === undefined) throw modelNotFound(asked.model);
+      if (model === undefined || !access.mayUse(model.name)) throw modelNotFound(asked.model);
       record.model = model.name;
       record.stream = asked.stream;
       request = new ServedRequest(this.#parts, {
         route,
+        access,
         incoming,
         answer,
         body,
@@ -60,8 +65,10 @@ export class EngineProxy {
       });
       await request.serve();
     } catch (error) {
-      answerFailure({ error, answer, dialect: route.dialect, record, logger, extraHeaders: request?.coldHeaders ?? [] });
+      const told = { error: discreetFailure(error, access), answer, dialect: route.dialect, record, logger };
+      answerFailure({ ...told, extraHeaders: request?.coldHeaders ?? [] });
     } finally {
+      access?.release();
       record.bytesIn = body?.bytesRead ?? 0;
       body?.release();
       lingerOver(incoming);

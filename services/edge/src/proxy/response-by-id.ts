@@ -4,6 +4,7 @@ import type { ModelSettings } from '@berth/config';
 import { isOperationalError, OperationalError } from '@berth/core';
 import type { ModelName, RequestSlot } from '@berth/core';
 import { faultOf } from '../errors/error-answer.ts';
+import type { RequestAccess } from '../keys/request-access.ts';
 import type { PlacementView } from '../placement/placement-watch.ts';
 import { requestEnd } from '../telemetry/request-end.ts';
 import { noteAttempt, requestRecord } from '../telemetry/request-record.ts';
@@ -29,13 +30,10 @@ const REMEMBERED_IDS = 10_000;
 /** A kept-alive socket that the engine has just closed would look like an engine that fails. */
 const FRESH = true;
 
-export interface ResponseByIdParts extends Pick<
+export type ResponseByIdParts = Pick<
   EngineProxyParts,
-  'catalog' | 'session' | 'upstreams' | 'watch' | 'protocol' | 'logger' | 'metrics' | 'requestLog' | 'newRequestId'
-> {
-  /** Whether whoever sent the request may use the model. */
-  readonly mayUse: (incoming: IncomingMessage, model: ModelSettings) => boolean;
-}
+  'catalog' | 'keys' | 'session' | 'upstreams' | 'watch' | 'protocol' | 'logger' | 'metrics' | 'requestLog' | 'newRequestId'
+>;
 
 export interface StoredResponseRequest {
   readonly method: 'GET' | 'POST';
@@ -67,17 +65,20 @@ export class ResponseById {
 
   /** Never rejects: failures are answered, an id that nobody knows with 404. */
   async handle(request: StoredResponseRequest, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-    const { logger, metrics, requestLog, newRequestId } = this.#parts;
+    const { keys, logger, metrics, requestLog, newRequestId } = this.#parts;
     const answer = new ClientAnswer(outgoing);
     const { method, route } = request;
     const record = requestRecord({ requestId: newRequestId(), method, route, startedAtMs: performance.now() });
     const body = method === 'POST' ? new RequestBody(incoming, this.#bodyLimits, this.#heldBodies) : null;
+    let access: RequestAccess | null = null;
     try {
+      access = keys.admit(incoming.headers, record);
       await body?.read();
-      await this.#ask(request, { incoming, answer, body, record });
+      await this.#ask(request, { access, incoming, answer, body, record });
     } catch (error) {
       answerFailure({ error, answer, dialect: 'responses', record, logger });
     } finally {
+      access?.release();
       record.bytesIn = body?.bytesRead ?? 0;
       body?.release();
       lingerOver(incoming);
@@ -89,7 +90,7 @@ export class ResponseById {
 
   async #ask(request: StoredResponseRequest, asking: Asking): Promise<void> {
     let failure: OperationalError | null = null;
-    for (const model of await this.#candidates(request, asking.incoming)) {
+    for (const model of await this.#candidates(request, asking.access)) {
       try {
         const slot = await this.#lease(model.name);
         if (slot === null) continue;
@@ -142,8 +143,8 @@ export class ResponseById {
   }
 
   /** Models of the catalog with a ready endpoint that the client may use; the one that is known to have the id, or else the latest used, first. */
-  async #candidates({ id, query }: StoredResponseRequest, incoming: IncomingMessage): Promise<readonly ModelSettings[]> {
-    const { catalog, watch, mayUse } = this.#parts;
+  async #candidates({ id, query }: StoredResponseRequest, access: RequestAccess): Promise<readonly ModelSettings[]> {
+    const { catalog, watch } = this.#parts;
     const view = (await watch.readOrNull()) ?? watch.latest ?? (await watch.read());
     const named = new URLSearchParams(query).get('model');
     const only = named === null ? null : findModel(catalog, named);
@@ -152,7 +153,7 @@ export class ResponseById {
     const known = this.#models.get(id);
     const rank = ({ name }: ModelSettings): number => (name === known ? Number.POSITIVE_INFINITY : (lastUsed.get(name) ?? 0));
     return catalog.models
-      .filter((model) => lastUsed.has(model.name) && (only === null || model.name === only.name) && mayUse(incoming, model))
+      .filter((model) => lastUsed.has(model.name) && (only === null || model.name === only.name) && access.mayUse(model.name))
       .toSorted((one, other) => rank(other) - rank(one));
   }
 
@@ -170,6 +171,7 @@ export class ResponseById {
 }
 
 interface Asking {
+  readonly access: RequestAccess;
   readonly incoming: IncomingMessage;
   readonly answer: ClientAnswer;
   readonly body: RequestBody | null;

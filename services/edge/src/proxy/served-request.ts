@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { OperationalError } from '@berth/core';
 import type { RequestSlot } from '@berth/core';
 import { faultOf } from '../errors/error-answer.ts';
+import { useLoaded } from '../placement/use-loaded.ts';
 import { noteAttempt } from '../telemetry/request-record.ts';
 import { EndpointGone, UpstreamError } from '../upstream/upstream-error.ts';
 import { AnswerRelay } from './answer-relay.ts';
@@ -48,7 +49,7 @@ export class ServedRequest {
     const { model, record, answer, body } = this.#request;
     try {
       for (let attempt = 1; ; attempt += 1) {
-        const slot = session.begin(model.name) ?? (await (this.#cold ??= new ColdStart(this.#parts, this.#request)).wait());
+        const slot = session.begin(model.name) ?? (await this.#waitForEndpoint());
         record.attempts = attempt;
         record.generation = slot.endpoint.generation;
         const fresh = attempt > 1 || body?.whole === null;
@@ -133,6 +134,13 @@ export class ServedRequest {
     // The engine has told its own error already; what follows it is only the end.
     if (relay.sawErrorFrame) answer.end();
     else relay.fail(faultOf(failure));
+  }
+
+  async #waitForEndpoint(): Promise<RequestSlot> {
+    const { access, model } = this.#request;
+    if (access.right === 'use') return useLoaded(this.#parts, model.name);
+    this.#cold ??= new ColdStart(this.#parts, this.#request, access.right);
+    return this.#cold.wait();
   }
 
   /** vLLM answers with the first name it serves, whatever name was asked for. */

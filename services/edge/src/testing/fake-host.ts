@@ -11,6 +11,7 @@ import type {
   ModelName,
   PlacementClient,
   PlacementOutcome,
+  PlacementRight,
   PlacementStatus,
   Quarantine,
   RegistryReader,
@@ -53,6 +54,8 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
   readonly placed: ModelName[] = [];
   /** What the registry has of endpoints that do not serve, and of those that do where a test looks at more than their leases. */
   endpoints: Endpoint[] = [];
+  /** Rights of all waiters that joined. */
+  readonly joinedWith: PlacementRight[] = [];
   leader: LeaderView | null = { id: 'orchestrator', epoch: '1', sinceMs: 0, host: null };
   redisAway = false;
   synced = true;
@@ -148,6 +151,7 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
 
   async join(waiter: NewWaiter): Promise<WaiterTicket> {
     this.#answer();
+    this.joinedWith.push(waiter.right);
     if (this.#waiters.size >= this.maxWaiters) {
       throw new OperationalError({
         code: 'QUEUE_FULL',
