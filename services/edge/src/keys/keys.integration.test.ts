@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import { anthropicErrorSchema, errorEnvelopeSchema } from '@berth/contracts';
 import { asId } from '@berth/core';
-import type { ModelName } from '@berth/core';
+import type { ModelName, PlacementStatus } from '@berth/core';
 import OpenAI, { AuthenticationError, NotFoundError, PermissionDeniedError, RateLimitError } from 'openai';
 import { chatHandler, FakeEngine } from '../testing/fake-engine.ts';
 import { TEST_CATALOG, TestEdge } from '../testing/test-edge.ts';
@@ -29,6 +29,7 @@ keys:
   - { id: minute, sha256: ${sha256(KEYS.minute)}, requestsPerMinute: 2 }
 `;
 
+const TINY = asId<ModelName>('tiny');
 const messages = [{ role: 'user' as const, content: 'hi' }];
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
 
@@ -186,22 +187,14 @@ describe('a key without the right to place', () => {
     'is told when to come back while a placement for somebody else is %s, and causes nothing',
     async (stage) => {
       await using edge = await TestEdge.start({ yaml: YAML });
-      const model = asId<ModelName>('tiny');
-      edge.host.statuses.set(model, {
-        model,
-        stage,
-        reasons: [],
-        updatedAtMs: Date.now(),
-        detail: null,
-        progress: null,
-        phaseProgress: null,
-        etaMs: 41_500,
-      });
+      const wish = { id: 'another', model: TINY, right: 'displace', kind: 'operator', arrivedMsAgo: 0, endsInMs: 60_000 } as const;
+      edge.host.wishes.push(wish);
+      edge.host.statuses.set(TINY, placing(stage, 41_500));
       const answer = await chat(edge, KEYS.use);
       expect(answer.status).toBe(503);
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(39);
       expect(errorEnvelopeSchema.parse(await answer.json()).error.code).toBe('model_loading');
-      expect([edge.host.joinedWith, edge.host.placed, edge.host.wishes]).toEqual([[], [], []]);
+      expect([edge.host.joinedWith, edge.host.placed, edge.host.wishes]).toEqual([[], [], [wish]]);
     },
   );
 });
@@ -209,11 +202,12 @@ describe('a key without the right to place', () => {
 describe('a key without the right to displace', () => {
   test('waits and wishes with the right to place alone, and is told that it may not stop others', async () => {
     await using edge = await TestEdge.start({ yaml: YAML });
+    edge.host.statuses.set(TINY, placing('waiting', null));
     const answer = await edge.post('/v1/chat/completions', { model: 'tiny', messages }, { ...bearer(KEYS.place), prefer: 'wait=0' });
     expect(answer.status).toBe(503);
     const { error } = errorEnvelopeSchema.parse(await answer.json());
     expect(error.code).toBe('NO_CAPACITY_NOW');
-    expect(error.message).toContain('this key may not stop them');
+    expect(error.message).toContain('this key may not stop models');
     expect(edge.host.wishes).toMatchObject([{ model: 'tiny', right: 'place' }]);
     await using engine = await FakeEngine.start(chatHandler('tiny'));
     const asking = chat(edge, KEYS.place);
@@ -288,3 +282,7 @@ describe('the limits of a key', () => {
     expect(edge.lines.map(({ fields }) => [fields['keyId'], fields['status']])).toContainEqual(['minute', 429]);
   });
 });
+
+function placing(stage: PlacementStatus['stage'], etaMs: number | null): PlacementStatus {
+  return { model: TINY, stage, reasons: [], updatedAtMs: Date.now(), detail: null, progress: null, phaseProgress: null, etaMs };
+}
