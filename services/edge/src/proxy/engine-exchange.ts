@@ -1,9 +1,9 @@
 import type { Dispatcher } from 'undici';
-import { isOperationalError } from '@berth/core';
-import type { OperationalError } from '@berth/core';
+import { isOperationalError, OperationalError } from '@berth/core';
 import type { AnswerRelay } from './answer-relay.ts';
 import type { ClientAnswer } from './client-answer.ts';
 import type { RequestBody } from './request-body.ts';
+import { isRedirect } from './headers.ts';
 import { EndpointGone } from './upstream.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -98,6 +98,7 @@ export class EngineExchange implements Dispatcher.DispatchHandler {
   onResponseStart(controller: Dispatcher.DispatchController, status: number, _: unknown, statusText?: string): void {
     if (status < 200 || this.#settle === null) return;
     if (status === 410) return this.#abandon({ kind: 'unreached', cause: new EndpointGone(), stale: false });
+    if (isRedirect(status)) return this.#abandon({ kind: 'refused', failure: redirected(status) });
     this.#begun = true;
     this.#relay.begin(status, statusText ?? '', rawHeaders(controller));
     if (this.#timer !== null) clearTimeout(this.#timer);
@@ -161,6 +162,15 @@ export class EngineExchange implements Dispatcher.DispatchHandler {
 function lengthOf(body: RequestBody | null): readonly string[] {
   const length = body?.whole === null ? body.declaredLength : undefined;
   return length === undefined ? [] : ['content-length', length];
+}
+
+function redirected(status: number): OperationalError {
+  return new OperationalError({
+    code: 'ENGINE_REDIRECTED',
+    message: `The engine answered with a redirect (${status}), which Berth does not pass on. Check what it serves at this path.`,
+    retryable: false,
+    details: { status },
+  });
 }
 
 function rawHeaders(controller: Dispatcher.DispatchController): readonly (Buffer | string)[] {
