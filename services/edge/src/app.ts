@@ -17,7 +17,7 @@ import { canonicalPath } from './proxy/request-path.ts';
 import { Upstreams } from './upstream/upstreams.ts';
 import { adminModels } from './routes/admin-models.ts';
 import { adminState } from './routes/admin-state.ts';
-import { engineRoutes } from './routes/engine.ts';
+import { engineRoutes, methodNotAllowed } from './routes/engine.ts';
 import { frontPage } from './routes/front-page.ts';
 import { health } from './routes/health.ts';
 import { metricsRoute } from './routes/metrics.ts';
@@ -107,6 +107,8 @@ export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
     return context.body(unexpectedAnswer('openai').body, 500, { 'content-type': 'application/json' });
   });
   hono.notFound((context) => {
+    const notAllowed = methodNotAllowed(context);
+    if (notAllowed !== null) return notAllowed;
     const { method, path } = context.req;
     const answer = errorAnswer(
       new OperationalError({

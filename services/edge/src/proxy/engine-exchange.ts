@@ -1,3 +1,4 @@
+import { OperationalError } from '@berth/core';
 import type { AnswerHead } from '../upstream/answer-head.ts';
 import type { AnswerReceiver, Connection } from '../upstream/connection.ts';
 import type { ConnectionPool } from '../upstream/connection-pool.ts';
@@ -5,6 +6,7 @@ import type { UpstreamBody } from '../upstream/request-head.ts';
 import { EndpointGone, UpstreamError } from '../upstream/upstream-error.ts';
 import type { AnswerRelay } from './answer-relay.ts';
 import type { ClientAnswer } from './client-answer.ts';
+import { isRedirect } from './headers.ts';
 import type { RequestBody } from './request-body.ts';
 
 /** How one attempt to have a request answered by an endpoint ended. */
@@ -73,6 +75,7 @@ export class EngineExchange implements AnswerReceiver {
   onHead({ status, statusText, headers }: AnswerHead): void {
     if (this.#settle === null) return;
     if (status === 410) return this.#abandon({ kind: 'unreached', cause: new EndpointGone(), stale: false });
+    if (isRedirect(status)) return this.#abandon({ kind: 'refused', failure: redirected(status) });
     this.#begun = true;
     this.#relay.begin(status, statusText, headers);
     if (this.#timer !== null) clearTimeout(this.#timer);
@@ -143,4 +146,13 @@ function upstreamBody(body: RequestBody | null): UpstreamBody | null {
   if (whole !== null) return { kind: 'whole', bytes: whole };
   const declared = body.declaredLength;
   return { kind: 'flowing', pieces: body.flow(), length: declared === undefined ? null : Number(declared) };
+}
+
+function redirected(status: number): OperationalError {
+  return new OperationalError({
+    code: 'ENGINE_REDIRECTED',
+    message: `The engine answered with a redirect (${status}), which Berth does not pass on. Check what it serves at this path.`,
+    retryable: false,
+    details: { status },
+  });
 }

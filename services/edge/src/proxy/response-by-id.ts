@@ -16,7 +16,6 @@ import { EngineExchange } from './engine-exchange.ts';
 import type { EngineProxyParts } from './engine-proxy-parts.ts';
 import { engineRequestHeaders } from './headers.ts';
 import { KnownAnswerRelay } from './known-answer-relay.ts';
-import { lingerOver } from './linger.ts';
 import { RequestBody } from './request-body.ts';
 import type { BodyLimits } from './request-body.ts';
 
@@ -81,7 +80,6 @@ export class ResponseById {
       access?.release();
       record.bytesIn = body?.bytesRead ?? 0;
       body?.release();
-      lingerOver(incoming);
       const end = requestEnd(record, answer);
       metrics.observe(record, end);
       requestLog.write(record, end);

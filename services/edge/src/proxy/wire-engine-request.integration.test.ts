@@ -160,3 +160,37 @@ test('a client that leaves behind an engine that reads nothing is noticed once t
   await connection.over();
   await waitUntil('slot ended', () => edge.host.inFlight() === 0);
 });
+
+test('an engine that reads nothing holds its client back, and the rest of the body stays with the client', async () => {
+  await using edge = await TestEdge.start();
+  await using engine = await RawEngine.start((connection) => connection.socket.pause());
+  edge.host.serve('tiny', engine.url);
+  using client = await RawSocket.connect(edge.port);
+  const body = `{"model":"tiny","image":"${'x'.repeat(60 * MIB)}"}`;
+  client.write(post(body));
+  const takenBytes = (): number => client.socket.bytesWritten - client.socket.writableLength;
+  const connection = await engine.connection();
+  await unchanging(takenBytes);
+  expect(takenBytes()).toBeLessThan(30 * MIB);
+  connection.socket.resume();
+  const request = await connection.message();
+  expect(request.body.length).toBe(body.length);
+  connection.write(OK);
+  expect((await client.message()).body.toString()).toBe('{}');
+}, 60_000);
+
+/** Waits until the value has been the same for a quarter of a second. */
+async function unchanging(read: () => number): Promise<void> {
+  let last = -1;
+  let sinceMs = performance.now();
+  await waitUntil(
+    'unchanging',
+    () => {
+      const value = read();
+      if (value !== last) sinceMs = performance.now();
+      last = value;
+      return performance.now() - sinceMs > 250;
+    },
+    20_000,
+  );
+}

@@ -21,19 +21,18 @@ export function engineRoutes(proxy: EngineProxy): Hono<{ Bindings: HttpBindings 
       return RESPONSE_ALREADY_SENT;
     });
   }
-  for (const [path, allowed] of methodsByPath()) {
-    const others = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].filter((method) => !allowed.includes(method));
-    hono.on(others, path, (context) => notAllowed(context, allowed));
-  }
   return hono;
 }
 
-function methodsByPath(): ReadonlyMap<string, readonly string[]> {
-  return new Map(ENGINE_ROUTES.map(({ path }) => [path, ENGINE_ROUTES.filter((route) => route.path === path).map(({ method }) => method)]));
-}
-
-function notAllowed(context: Context, allowed: readonly string[]): Response {
-  const message = `${context.req.method} is not allowed here; use ${allowed.join(' or ')}.`;
-  const { body } = errorAnswer(new OperationalError({ code: 'INVALID_REQUEST', message, retryable: false }), 'openai');
-  return context.body(body, 405, { 'content-type': 'application/json', allow: allowed.join(', ') });
+/**
+ * The answer to a method that an engine route does not have; `null` where there is no such route. Asked when no handler was found: a handler of
+ * its own for every other method would stand in the way of those that are used.
+ */
+export function methodNotAllowed(context: Context): Response | null {
+  const { method, path } = context.req;
+  const allowed = ENGINE_ROUTES.filter((route) => route.path === path).map((route) => route.method);
+  if (allowed.length === 0) return null;
+  const message = `${method} is not allowed here; use ${allowed.join(' or ')}.`;
+  const failure = new OperationalError({ code: 'INVALID_REQUEST', message, retryable: false });
+  return context.body(errorAnswer(failure, 'openai').body, 405, { 'content-type': 'application/json', allow: allowed.join(', ') });
 }
