@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OperationalError } from '@berth/core';
-import type { EdgeSession, ModelName, PlacementRight, RequestSlot } from '@berth/core';
+import type { EdgeSession, Endpoint, ModelName, PlacementRight, RequestSlot } from '@berth/core';
 import type { EdgeLogger } from '../telemetry/edge-logger.ts';
 import { discreet, isOnItsWay, progressOf } from './model-progress.ts';
 import type { ModelProgress } from './model-progress.ts';
@@ -30,7 +30,7 @@ export interface EndpointWait {
   readonly deadlineAtMs: number;
   /** Aborts when the client leaves: the wait is forgotten, and no wish is left. */
   readonly left: AbortSignal;
-  /** Told when the engine is seen to start. */
+  /** Told of the start that it waits for. */
   readonly timing: Pick<WaitTiming, 'starting'>;
 }
 
@@ -75,7 +75,7 @@ export class EndpointWaits {
     const deadline = setTimeout(() => over.abort(new WaitOver()), Math.max(0, wait.deadlineAtMs - nowMs()));
     const unfollow = watch.follow((view) => {
       const progress = progressOf(view, model, { waiting: true });
-      if (progress.state === 'starting') wait.timing.starting();
+      if (progress.endpoint?.state === 'starting') wait.timing.starting(ageOfStart(view, progress.endpoint));
       if (progress.etaMs !== null && nowMs() + progress.etaMs > wait.deadlineAtMs) over.abort(new WaitOver());
     });
     try {
@@ -174,6 +174,11 @@ function comeBackFailure(view: PlacementView | null, wait: EndpointWait): Operat
     retryAfterMs,
     details,
   });
+}
+
+/** How long ago a start was decided, in ms: the registry's clock is not this edge's. */
+function ageOfStart({ registry, readAtMs }: PlacementView, { createdAtMs }: Endpoint): number {
+  return registry.nowMs - createdAtMs + (performance.now() - readAtMs);
 }
 
 /** Why a placement cannot go on now, as a clause. */

@@ -13,7 +13,7 @@ export class WaitTiming {
     this.#nowMs = nowMs;
   }
 
-  /** Until the engine was seen to start; all of a wait in which it was not seen. */
+  /** Until a start was decided; all of a wait in which none was seen. */
   get queueMs(): number {
     return this.#endedQueueMs + (this.#beganAtMs === null ? 0 : (this.#startingAtMs ?? this.#nowMs()) - this.#beganAtMs);
   }
@@ -32,9 +32,9 @@ export class WaitTiming {
     };
   }
 
-  /** The engine is seen to start; later calls within a wait do nothing. */
-  starting(): void {
-    if (this.#beganAtMs !== null) this.#startingAtMs ??= this.#nowMs();
+  /** Its start is seen, decided so long ago; later calls within a wait do nothing. */
+  starting(agoMs: number): void {
+    if (this.#beganAtMs !== null) this.#startingAtMs ??= Math.max(this.#beganAtMs, this.#nowMs() - agoMs);
   }
 
   /** The value of `Server-Timing`, as of now. */
