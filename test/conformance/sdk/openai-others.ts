@@ -43,20 +43,19 @@ export function describeOpenAiOthers(target: Target): void {
 
   describe.skipIf(models.audio === null)('openai: audio', () => {
     const model = models.audio ?? '';
-    const file = () => toFile(silentWav(2), 'silence.wav', { type: 'audio/wav' });
 
     test('is transcribed to a text, with its parts, and as a stream', async () => {
       const { transcriptions } = openAiOf(target).audio;
-      const plain = await transcriptions.create({ model, file: await file() });
+      const plain = await transcriptions.create({ model, file: await twoSeconds() });
       expect(plain).toMatchObject({ text: expect.any(String) as string, usage: { type: 'duration', seconds: 2 } });
-      const verbose = await transcriptions.create({ model, file: await file(), response_format: 'verbose_json', language: 'en' });
+      const verbose = await transcriptions.create({ model, file: await twoSeconds(), response_format: 'verbose_json', language: 'en' });
       expect(verbose).toMatchObject({ text: plain.text, duration: 2, segments: [{ id: 0 }] });
-      const events: unknown[] = await Array.fromAsync(await transcriptions.create({ model, file: await file(), stream: true }));
+      const events: unknown[] = await Array.fromAsync(await transcriptions.create({ model, file: await twoSeconds(), stream: true }));
       expect(events.length).toBeGreaterThan(1);
     });
 
     test('is translated', async () => {
-      expect(await openAiOf(target).audio.translations.create({ model, file: await file() })).toMatchObject({
+      expect(await openAiOf(target).audio.translations.create({ model, file: await twoSeconds() })).toMatchObject({
         text: expect.any(String) as string,
       });
     });
@@ -73,8 +72,12 @@ export function describeOpenAiOthers(target: Target): void {
     });
 
     test('for a model that does not exist is refused as such', async () => {
-      const asked = openAiOf(target).audio.transcriptions.create({ model: 'no/such/model', file: await file() });
+      const asked = openAiOf(target).audio.transcriptions.create({ model: 'no/such/model', file: await twoSeconds() });
       await expect(asked).rejects.toBeInstanceOf(NotFoundError);
     });
   });
+}
+
+function twoSeconds() {
+  return toFile(silentWav(2), 'silence.wav', { type: 'audio/wav' });
 }
