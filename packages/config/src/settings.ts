@@ -96,6 +96,8 @@ export interface ModelSettings {
   readonly probe: { readonly path: string; readonly body: Readonly<Record<string, unknown>> } | null;
   /** 0: on the CPU. More than one: tensor parallel. */
   readonly gpus: number;
+  /** Requests that one edge replica sends to an endpoint of it at once. */
+  readonly maxInFlight: number;
   readonly pinned: boolean;
   readonly preload: boolean;
   /** KV cache per GPU (in main memory when `gpus` is 0); `null` for `engine: openai`, which gets no vLLM flags. */
@@ -139,6 +141,8 @@ export interface ProtocolSettings {
     readonly streamWaitMs: number | null;
     readonly heartbeatAfterMs: number;
     readonly heartbeatEveryMs: number;
+    /** Waiters of a model that an edge replica lets in at first when the model is ready. */
+    readonly letIn: number;
     /** Waiters per model over all edge replicas. */
     readonly maxWaiters: number;
   };

@@ -15,6 +15,7 @@ export const ERROR_CODES = [
   'DOES_NOT_FIT',
   'NO_CAPACITY_NOW',
   'QUEUE_FULL',
+  'ENDPOINT_FULL',
   'MODEL_LOADING',
   'PLACEMENT_TIMEOUT',
   // engine

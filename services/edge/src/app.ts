@@ -8,6 +8,7 @@ import { errorAnswer, unexpectedAnswer } from './errors/error-answer.ts';
 import { adminGate } from './keys/admin-gate.ts';
 import { ApiAccess } from './keys/api-access.ts';
 import { EndpointWaits } from './placement/endpoint-waits.ts';
+import { LetInGate } from './placement/let-in-gate.ts';
 import { PlacementWatch } from './placement/placement-watch.ts';
 import { SharedPlacements } from './placement/shared-placements.ts';
 import { WishList } from './placement/wish-list.ts';
@@ -67,7 +68,13 @@ export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
   const wishes = new WishList(parts.registry, settings.replicaId, nowMs);
   const upstreams = new Upstreams({ reach: settings.reach, connectTimeoutMs: catalog.protocol.requests.connectTimeoutMs });
   session.onLeaseEnding((generation) => upstreams.closeFor(generation));
-  const waits = new EndpointWaits({ ...parts, placements: new SharedPlacements(parts.placements), watch, wishes });
+  const waits = new EndpointWaits({
+    ...parts,
+    placements: new SharedPlacements(parts.placements),
+    watch,
+    wishes,
+    gate: new LetInGate(catalog.protocol.coldStart.letIn),
+  });
   const requestLog = new RequestLog(parts.logger, settings.replicaId);
   const keys = new ApiAccess(catalog, nowMs);
   const proxy = new EngineProxy({

@@ -29,6 +29,7 @@ export function resolveProtocol(shape: Omit<CatalogShape, 'host' | 'defaults' | 
       streamWaitMs: shape.coldStart.streamWait ?? null,
       heartbeatAfterMs: shape.coldStart.heartbeatAfter,
       heartbeatEveryMs: shape.coldStart.heartbeatEvery,
+      letIn: shape.coldStart.letIn,
       maxWaiters: shape.coldStart.maxWaiters,
     },
     bodies: { waitingBytes: shape.bodies.waiting, limitBytes: shape.bodies.limit, retryLimitBytes: shape.bodies.retryLimit },

@@ -54,6 +54,10 @@ export const protocolShape = {
     streamWait: duration("Longest wait of a stream (default: the model's loadTimeout)").optional(),
     heartbeatAfter: duration('Silence before the first comment in a waiting stream').prefault('10s'),
     heartbeatEvery: duration('Time between comments in a waiting stream').prefault('10s'),
+    letIn: z.int().min(1).default(32).meta({
+      description:
+        'How many of those who waited for a model each edge lets in at first when it is ready; one more for every one that the engine begins to answer',
+    }),
     maxWaiters: z.int().min(1).default(1000).meta({ description: 'Requests that may wait for one model, over all edges' }),
   }).prefault({}),
   bodies: group('Request bodies', {

@@ -35,6 +35,7 @@ export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   DOES_NOT_FIT: server(503, 'DOES_NOT_FIT'),
   NO_CAPACITY_NOW: server(503, 'NO_CAPACITY_NOW', 30),
   QUEUE_FULL: { status: 429, type: 'rate_limit_error', code: 'QUEUE_FULL', retryAfterSeconds: 5 },
+  ENDPOINT_FULL: { status: 429, type: 'rate_limit_error', code: 'ENDPOINT_FULL', retryAfterSeconds: 2 },
   MODEL_LOADING: server(503, 'model_loading', 30),
   PLACEMENT_TIMEOUT: server(503, 'PLACEMENT_TIMEOUT', 30),
 

@@ -5,6 +5,7 @@ import type { EdgeLogger } from '../telemetry/edge-logger.ts';
 import { discreet, isOnItsWay, progressOf } from './model-progress.ts';
 import type { ModelProgress } from './model-progress.ts';
 import type { PlacementView, PlacementWatch } from './placement-watch.ts';
+import type { LetInGate, Turn } from './let-in-gate.ts';
 import type { SharedPlacements } from './shared-placements.ts';
 import type { WaitTiming } from './wait-timing.ts';
 import type { WishList } from './wish-list.ts';
@@ -15,6 +16,8 @@ const LONGEST_RETRY_AFTER_MS = 120_000;
 const TOLD_FROM_MS = 100;
 /** `Retry-After` where no time was learned. */
 const UNKNOWN_RETRY_AFTER_MS = 30_000;
+/** `Retry-After` of a model that is ready. */
+const READY_RETRY_AFTER_MS = 1000;
 /** Between a placement that ended and the next try, when no lease came of it. */
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 1000;
@@ -34,11 +37,20 @@ export interface EndpointWait {
   readonly timing: Pick<WaitTiming, 'starting'>;
 }
 
+/** What a wait ended with. The caller ends both. */
+export interface EndpointWaited {
+  /** A request counted in flight. */
+  readonly slot: RequestSlot;
+  /** Its place among those who are let in; `null` where it did not have to queue. */
+  readonly turn: Turn | null;
+}
+
 export interface EndpointWaitsParts {
   readonly session: EdgeSession;
   readonly placements: SharedPlacements;
   readonly watch: PlacementWatch;
   readonly wishes: WishList;
+  readonly gate: LetInGate;
   readonly logger: EdgeLogger;
   readonly nowMs: () => number;
 }
@@ -59,11 +71,11 @@ export class EndpointWaits {
   }
 
   /**
-   * Resolves with a request counted in flight, which the caller must end. Throws at the deadline, or as soon as the learned time left
+   * Resolves with a request counted in flight, once those who waited before it have been let in. Throws at the deadline, or as soon as the learned time left
    * outlasts it: `MODEL_LOADING`, `NO_CAPACITY_NOW` or `ORCHESTRATOR_UNAVAILABLE`, each with `retryAfterMs` and a wish left behind; throws
    * the placement's own failure, `QUEUE_FULL`, `REDIS_UNAVAILABLE`, and the reason of `left` when it aborts.
    */
-  async wait(wait: EndpointWait): Promise<RequestSlot> {
+  async wait(wait: EndpointWait): Promise<EndpointWaited> {
     const { session, watch, nowMs } = this.#parts;
     const { model } = wait;
     const over = new AbortController();
@@ -79,9 +91,10 @@ export class EndpointWaits {
       if (progress.etaMs !== null && nowMs() + progress.etaMs > wait.deadlineAtMs) over.abort(new WaitOver());
     });
     try {
-      const slot = (await this.#lease(model)) ?? (await this.#queue(wait, over.signal));
+      const leased = await this.#lease(model);
+      const waited = leased === null ? await this.#queue(wait, over.signal) : { slot: leased, turn: null };
       this.#parts.wishes.fulfilled(model);
-      return slot;
+      return waited;
     } catch (error) {
       if (!(error instanceof WaitOver)) throw error;
       throw session.failingSinceMs === null ? await this.#comeBack(wait) : redisAway();
@@ -99,7 +112,7 @@ export class EndpointWaits {
     for (const over of this.#under) over.abort(new WaitOver());
   }
 
-  async #queue(wait: EndpointWait, over: AbortSignal): Promise<RequestSlot> {
+  async #queue(wait: EndpointWait, over: AbortSignal): Promise<EndpointWaited> {
     const { session, placements } = this.#parts;
     const { model, right, arrivedAtMs, deadlineAtMs } = wait;
     over.throwIfAborted();
@@ -108,16 +121,28 @@ export class EndpointWaits {
       for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
         over.throwIfAborted();
         const outcome = await placements.place(model, over);
-        const slot = outcome.kind === 'ready' ? await this.#lease(model) : null;
-        if (slot !== null && over.aborted) slot.end();
+        const waited = outcome.kind === 'ready' ? await this.#letIn(model, over) : null;
         over.throwIfAborted();
-        if (slot !== null) return slot;
+        if (waited !== null) return waited;
         // Drained again, or lost between two answers: the next placement tells.
         await sleep(pauseMs, undefined, { signal: over }).catch(() => undefined);
       }
     } finally {
       ticket.leave();
     }
+  }
+
+  /** `null` when there is nothing to be let in to any more, or the wait is over. */
+  async #letIn(model: ModelName, over: AbortSignal): Promise<EndpointWaited | null> {
+    const turn = await this.#parts.gate.enter(model, over);
+    const slot = await this.#lease(model).catch((error: unknown) => {
+      turn.leave();
+      throw error;
+    });
+    if (slot !== null && !over.aborted) return { slot, turn };
+    turn.leave();
+    slot?.end();
+    return null;
   }
 
   async #lease(model: ModelName): Promise<RequestSlot | null> {
@@ -147,6 +172,15 @@ function comeBackFailure(view: PlacementView | null, wait: EndpointWait): Operat
   const learnedMs = progress?.etaMs ?? null;
   const retryAfterMs = Math.min(LONGEST_RETRY_AFTER_MS, Math.max(1000, learnedMs ?? UNKNOWN_RETRY_AFTER_MS));
   const details = { model, waitMs: waited, etaMs: learnedMs, phase: progress?.phase ?? null };
+  if (progress?.state === 'ready') {
+    return new OperationalError({
+      code: 'MODEL_LOADING',
+      message: `${model} has become ready, and those who waited for it longer go first. Ask again after Retry-After.`,
+      retryable: true,
+      retryAfterMs: READY_RETRY_AFTER_MS,
+      details,
+    });
+  }
   if (progress !== null && isOnItsWay(progress) && view?.leader !== null) {
     const left = learnedMs === null ? 'an unknown time' : `about ${Math.ceil(learnedMs / 1000)} s`;
     return new OperationalError({

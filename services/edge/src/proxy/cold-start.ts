@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { ModelSettings } from '@berth/config';
 import type { RequestSlot } from '@berth/core';
 import type { EndpointWait } from '../placement/endpoint-waits.ts';
+import type { Turn } from '../placement/let-in-gate.ts';
 import { WaitTiming } from '../placement/wait-timing.ts';
 import type { RequestAccess } from '../keys/request-access.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
@@ -34,6 +35,7 @@ export class ColdStart implements Disposable {
   readonly #right: EndpointWait['right'];
   readonly #timing: WaitTiming;
   #heartbeats: Heartbeats | null = null;
+  #turn: Turn | null = null;
   #preferenceApplied: string | null = null;
   #waitedMs = 0;
 
@@ -64,6 +66,7 @@ export class ColdStart implements Disposable {
     const { waits, protocol, nowMs } = this.#parts;
     const { access, model, answer, arrivedAtMs, record, incoming, body } = this.#request;
     const beganAtMs = nowMs();
+    this.#turn?.leave();
     record.cold = true;
     body?.hold();
     const asked = await this.#request.finishReading();
@@ -79,7 +82,7 @@ export class ColdStart implements Disposable {
     const endTiming = this.#timing.begin();
     try {
       const deadlineAtMs = beganAtMs + Math.max(0, limitMs - this.#waitedMs);
-      return await waits.wait({
+      const { slot, turn } = await waits.wait({
         model: model.name,
         right: this.#right,
         mayUse: (other) => access.mayUse(other),
@@ -88,6 +91,8 @@ export class ColdStart implements Disposable {
         left: answer.left,
         timing: this.#timing,
       });
+      this.#turn = turn;
+      return slot;
     } finally {
       endTiming();
       this.#waitedMs += nowMs() - beganAtMs;
@@ -96,9 +101,19 @@ export class ColdStart implements Disposable {
     }
   }
 
-  /** No comment comes after it. */
+  /** The engine's head has come: no comment comes after it. */
+  headCame(): void {
+    this.#heartbeats?.[Symbol.dispose]();
+  }
+
+  /** The engine has begun to answer, so that others may be let in. Its head says less: vLLM sends that before it schedules a stream. */
+  answerCame(): void {
+    this.#turn?.answered();
+  }
+
   [Symbol.dispose](): void {
     this.#heartbeats?.[Symbol.dispose]();
+    this.#turn?.leave();
   }
 
   #beginHeartbeats(): Heartbeats {

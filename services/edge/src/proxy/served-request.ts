@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ModelSettings } from '@berth/config';
 import { OperationalError } from '@berth/core';
 import type { RequestSlot } from '@berth/core';
 import { faultOf } from '../errors/error-answer.ts';
@@ -50,6 +51,10 @@ export class ServedRequest {
     try {
       for (let attempt = 1; ; attempt += 1) {
         const slot = session.begin(model.name) ?? (await this.#waitForEndpoint());
+        if (slot.inFlight > model.maxInFlight) {
+          slot.end();
+          throw endpointFull(model);
+        }
         record.attempts = attempt;
         record.generation = slot.endpoint.generation;
         const fresh = attempt > 1 || body?.whole === null;
@@ -80,7 +85,8 @@ export class ServedRequest {
       dialect: route.dialect,
       rename,
       extraHeaders: this.coldHeaders,
-      onBegin: this.#cold === null ? undefined : () => this.#cold?.[Symbol.dispose](),
+      onHead: this.#cold === null ? undefined : () => this.#cold?.headCame(),
+      onFirstPiece: this.#cold === null ? undefined : () => this.#cold?.answerCame(),
     });
     const exchange = new EngineExchange(
       {
@@ -150,6 +156,15 @@ export class ServedRequest {
     if (model.engine !== 'vllm' || from === undefined || from === asked.model) return null;
     return { from, to: asked.model };
   }
+}
+
+function endpointFull({ name, maxInFlight }: ModelSettings): OperationalError {
+  return new OperationalError({
+    code: 'ENDPOINT_FULL',
+    message: `${maxInFlight} requests of ${name} are in flight through this edge. Ask again after Retry-After, or raise maxInFlight in berth.yaml.`,
+    retryable: true,
+    details: { model: name, maxInFlight },
+  });
 }
 
 function unreached(model: string, attempts: number, cause: Error): OperationalError {

@@ -134,6 +134,7 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
     return {
       endpoint: serving.endpoint,
       gone: serving.gone.signal,
+      inFlight: serving.inFlight,
       end: () => {
         if (live) {
           this.ended += 1;
