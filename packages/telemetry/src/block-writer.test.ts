@@ -1,9 +1,13 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { eventually } from '../../../test/support/eventually.ts';
+import { BlockWriter, linesDropped } from './block-writer.ts';
 
 function writeLines(count: number, end: string): ChildProcess {
   const program = join(import.meta.dirname, 'testing', 'write-lines.ts');
@@ -41,6 +45,12 @@ describe('a process that logs in blocks', () => {
     }
   });
 
+  it('ends although its reader is gone', async () => {
+    const child = writeLines(2000, 'exit');
+    child.stdout?.destroy();
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+
   it('goes on with its work while nobody reads its output', async () => {
     const child = writeLines(5000, 'stay');
     try {
@@ -51,3 +61,62 @@ describe('a process that logs in blocks', () => {
     }
   });
 });
+
+describe('a block writer', () => {
+  it('keeps lines that may come later, and writes them in their order together with one that may not', async () => {
+    // The half second never ends.
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    const { writer, written } = writerOfFile();
+    writer.writeLater('1\n');
+    writer.writeLater('2\n');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(written()).toBe('');
+    writer.write('3\n');
+    writer.writeLater('4\n');
+    while (written() === '') await new Promise((resolve) => setImmediate(resolve));
+    expect(written()).toBe('1\n2\n3\n4\n');
+  });
+
+  it('writes what may come later after half a second', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const { writer, written } = writerOfFile();
+    writer.writeLater('1\n');
+    vi.advanceTimersByTime(499);
+    expect(written()).toBe('');
+    vi.advanceTimersByTime(1);
+    vi.useRealTimers();
+    expect(await eventually('the line', () => (written() === '' ? null : written()))).toBe('1\n');
+  });
+
+  it('counts what it drops because its reader is gone', async () => {
+    const { writer } = writerOfFile('r');
+    const before = linesDropped();
+    writer.write('1\n2\n');
+    await eventually('both lines to be dropped', () => linesDropped() === before + 2);
+    writer.write('3\n');
+    writer.flushSync();
+    expect(linesDropped()).toBe(before + 3);
+  });
+
+  it('writes everything before it returns when it is told to', () => {
+    const { writer, written } = writerOfFile();
+    writer.writeLater('1\n');
+    writer.write('2\n');
+    writer.flushSync();
+    expect(written()).toBe('1\n2\n');
+  });
+});
+
+/** `r`: it cannot be written to. */
+function writerOfFile(mode: 'a' | 'r' = 'a'): { writer: BlockWriter; written: () => string } {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-log-'));
+  const path = join(folder, 'lines.log');
+  closeSync(openSync(path, 'a'));
+  const fd = openSync(path, mode);
+  onTestFinished(() => {
+    vi.useRealTimers();
+    closeSync(fd);
+    rmSync(folder, { recursive: true });
+  });
+  return { writer: new BlockWriter(fd), written: () => readFileSync(path, 'utf8') };
+}

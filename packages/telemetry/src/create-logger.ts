@@ -13,7 +13,7 @@ export interface LoggerOptions {
   /** `edge`, `orchestrator`, …: on every line as `service`. */
   readonly service: string;
   readonly level: LogLevel;
-  /** Where lines go; by default stdout, in blocks and at most half a second late (see `BlockWriter`). */
+  /** Where lines go; by default stdout, in blocks (see `BlockWriter`). */
   readonly destination?: DestinationStream;
   /** Values that must never be written: HF_TOKEN, the Redis password, keys, values of the catalog's `env`. */
   readonly secrets?: readonly string[];

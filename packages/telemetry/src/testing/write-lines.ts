@@ -4,7 +4,7 @@ import { createLogger, flatLogOf } from '../create-logger.ts';
 const [count, end] = [Number(process.argv[2]), process.argv[3]];
 const logger = createLogger({ service: 'test', level: 'info' });
 for (let at = 0; at < count; at += 1) {
-  if (at % 2 === 0) flatLogOf(logger).info({ at }, 'line written');
+  if (end === 'stay' || at % 2 === 0) flatLogOf(logger).info({ at }, 'line written');
   else logger.info({ at }, 'line written');
 }
 if (end === 'exit') process.exit(0);

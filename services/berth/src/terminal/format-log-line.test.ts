@@ -1,30 +1,30 @@
+import { createLogger } from '@berth/telemetry';
+import type { Logger } from '@berth/telemetry';
 import { expect, test } from 'vitest';
 import { createLogFormatter } from './format-log-line.ts';
 
 test('says time, service, event and fields in one short line', () => {
-  const line = JSON.stringify({
-    level: 30,
-    time: Date.now(),
-    pid: 1,
-    hostname: 'h',
-    model: 'llama',
-    vramMiB: 812,
-    msg: 'endpoint became ready',
-  });
+  const line = written((log) => log.info({ model: 'llama', vramMiB: 812 }, 'endpoint became ready'));
   expect(createLogFormatter('orchestrator')(line)).toMatch(
     /^\d\d:\d\d:\d\d orchestrator {2}endpoint became ready {2}model=llama vramMiB=812$/,
   );
 });
 
 test('shows the message of an error, and its level', () => {
-  const line = JSON.stringify({ level: 50, time: 0, msg: 'step failed', err: { message: 'no such image', stack: 'long' } });
+  const line = written((log) => log.error({ err: new TypeError('no such image') }, 'step failed'));
   expect(createLogFormatter('orchestrator')(line)).toContain('ERROR: step failed  err="no such image"');
 });
 
 test('leaves out debug lines and single requests, but not their failures', () => {
-  expect(createLogFormatter('edge')(JSON.stringify({ level: 20, msg: 'renewed' }))).toBeNull();
-  expect(createLogFormatter('edge')(JSON.stringify({ level: 30, requestId: 'r1', msg: 'request answered' }))).toBeNull();
-  expect(createLogFormatter('edge')(JSON.stringify({ level: 50, requestId: 'r1', msg: 'request failed' }))).toContain('request failed');
+  const format = createLogFormatter('edge');
+  expect(format(written((log) => log.debug({}, 'lease renewed')))).toBeNull();
+  expect(format(written((log) => log.info({ requestId: 'r1' }, 'request served')))).toBeNull();
+  expect(format(written((log) => log.warn({ requestId: 'r1' }, 'request failed')))).toContain('warning: request failed');
+});
+
+test('leaves out what a field does not know', () => {
+  const line = written((log) => log.warn({ model: 'llama', brokenBy: null, attempts: 0, stream: false }, 'request failed'));
+  expect(createLogFormatter('edge')(line)).toContain('request failed  model=llama attempts=0 stream=false');
 });
 
 test('shows what is not JSON as it is', () => {
@@ -41,5 +41,12 @@ test('shows a plan by its kind and reasons, and not again while it stays the sam
 
 function waitingPlan(untilMs: number, code: string): string {
   const plan = { kind: 'wait', untilMs, reasons: [{ code, numbers: { untilMs } }] };
-  return JSON.stringify({ level: 30, time: 0, model: 'large', plan, msg: 'placement planned' });
+  return written((log) => log.info({ model: 'large', plan }, 'placement planned'));
+}
+
+/** The line that a service writes. */
+function written(log: (logger: Logger) => void): string {
+  let line = '';
+  log(createLogger({ service: 'test', level: 'debug', destination: { write: (text) => void (line = text) } }));
+  return line;
 }

@@ -1,4 +1,11 @@
-const levelNames: Readonly<Record<number, string>> = { 40: 'warning: ', 50: 'ERROR: ', 60: 'FATAL: ' };
+/** `null`: not worth a line. */
+const levelNames: Readonly<Record<string, string | null>> = {
+  trace: null,
+  debug: null,
+  warn: 'warning: ',
+  error: 'ERROR: ',
+  fatal: 'FATAL: ',
+};
 /** Fields that are on every line, or say nothing to a person. */
 const hidden = new Set([
   'level',
@@ -14,6 +21,7 @@ const hidden = new Set([
   'placementId',
   'jobId',
   'containerName',
+  'edgeReplicaId',
 ]);
 const longestValue = 160;
 
@@ -29,17 +37,19 @@ export function createLogFormatter(service: string): LogFormatter {
   return (line) => {
     const record = parseRecord(line);
     if (record === null) return line.trim() === '' ? null : `         ${service}  ${line}`;
-    const level = typeof record['level'] === 'number' ? record['level'] : 30;
-    if (level < 30 || (level === 30 && 'requestId' in record)) return null;
+    const level = levelNames[String(record['level'])];
+    if (level === null || (level === undefined && 'requestId' in record)) return null;
     if ('plan' in record) {
       const plan = formatValue(record['plan']);
       if (lastPlans.get(record['model']) === plan) return null;
       lastPlans.set(record['model'], plan);
     }
     const time = typeof record['time'] === 'number' ? new Date(record['time']).toTimeString().slice(0, 8) : '        ';
-    const fields = Object.entries(record).flatMap(([key, value]) => (hidden.has(key) ? [] : [`${key}=${formatValue(value)}`]));
+    const fields = Object.entries(record).flatMap(([key, value]) =>
+      hidden.has(key) || value === null ? [] : [`${key}=${formatValue(value)}`],
+    );
     const event = typeof record['msg'] === 'string' ? record['msg'] : '';
-    return `${time} ${service}  ${levelNames[level] ?? ''}${event}${fields.length === 0 ? '' : `  ${fields.join(' ')}`}`;
+    return `${time} ${service}  ${level ?? ''}${event}${fields.length === 0 ? '' : `  ${fields.join(' ')}`}`;
   };
 }
 

@@ -27,6 +27,14 @@ async function herd(gate: LetInGate, count: number) {
   };
 }
 
+/** As a request may that ends in several ways at once. */
+function all(turn: Turn): void {
+  turn.answered();
+  turn.answered();
+  turn.leave();
+  turn.leave();
+}
+
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 test('a herd is let in a few at a time, in its order, twice as many with each round that the engine answers', async () => {
@@ -45,12 +53,6 @@ test('those that end without an answer make room for no more than themselves', a
 
 test('a turn counts once, however often its request says that it has begun and ended', async () => {
   const { each } = await herd(new LetInGate(1), 8);
-  const all = (turn: Turn): void => {
-    turn.answered();
-    turn.answered();
-    turn.leave();
-    turn.leave();
-  };
   expect(await each(all)).toEqual([1, 2]);
 });
 

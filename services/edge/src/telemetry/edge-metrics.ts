@@ -18,7 +18,7 @@ export interface EdgeMetricsParts {
 }
 
 /**
- * What this edge tells Prometheus. A request costs one call of `observe` at its end, 0.3 µs; what the session knows anyway is read from it when
+ * What this edge tells Prometheus. A request costs one call of `observe` at its end, 0.1 µs; what the session knows anyway is read from it when
  * somebody scrapes. Series of every model exist from the start, so that a first event is seen as a rise.
  */
 export class EdgeMetrics {
