@@ -20,6 +20,8 @@ export interface Serving {
   readonly metrics: EngineMetrics;
   readonly task: ModelTask;
   readonly devMode: boolean;
+  /** Responses by their ids, in memory for as long as the engine lives; `null`: none are stored. */
+  readonly storedResponses: Map<string, unknown> | null;
   /** Idle connections are closed after exactly this time. */
   readonly keepAliveMs: number;
   /** The first served name: answers carry it whatever name was asked for. */
@@ -33,18 +35,23 @@ export interface Serving {
   sleep: { level: number; awake: Promise<void>; wake: () => void } | undefined;
 }
 
-export function createServing(parts: {
+export function createServing({
+  storesResponses,
+  ...parts
+}: {
   arguments: EngineArguments;
   profile: ModelProfile;
   facts: EngineFacts;
   client: EngineClient;
   devMode: boolean;
   keepAliveMs: number;
+  storesResponses: boolean;
 }): Serving {
   const gate = createGate();
   const scheduler = createScheduler(parts.arguments.maxNumSeqs, gate);
   return {
     ...parts,
+    storedResponses: storesResponses ? new Map() : null,
     gate,
     scheduler,
     metrics: createMetrics(parts.arguments, parts.facts, scheduler),

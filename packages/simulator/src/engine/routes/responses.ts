@@ -18,10 +18,19 @@ export async function responses(exchange: Exchange): Promise<void> {
   checkPrompt(prompt, serving);
   const sampling = { ...readSampling(body, serving, prompt, { keys: ['max_output_tokens'] }), n: 1 };
   const response = describe(exchange, body, prompt);
-  if (body['stream'] === true) return await sendEvents(exchange, responseFrames(exchange, response, prompt, sampling), streamError);
+  if (body['stream'] === true) {
+    const keep: Describe = (answer) => (answer === undefined ? response(answer) : stored(exchange, body, response(answer)));
+    return await sendEvents(exchange, responseFrames(exchange, keep, prompt, sampling), streamError);
+  }
   using _admission = admit(exchange);
   const [answer] = await collectAll(exchange, [prompt], sampling);
-  sendJson(exchange, 200, response(answer));
+  sendJson(exchange, 200, stored(exchange, body, response(answer)));
+}
+
+/** Keeps a response if the engine stores any and the client does not refuse that. */
+function stored(exchange: Exchange, body: Body, response: Record<string, unknown>): Record<string, unknown> {
+  if (body['store'] !== false) exchange.serving.storedResponses?.set(`resp_${exchange.requestId}`, response);
+  return response;
 }
 
 type Describe = (answer: CompleteAnswer | undefined) => Record<string, unknown>;

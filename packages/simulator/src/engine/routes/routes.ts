@@ -8,6 +8,7 @@ import { isSleeping, sleep, wakeUp } from './dev-mode.ts';
 import { countMessageTokens, messages } from './messages.ts';
 import { classify, embeddings, rerank, score, transcription } from './pooling.ts';
 import { responses } from './responses.ts';
+import { cancelStoredResponse, storedResponse } from './stored-responses.ts';
 
 /** The routes of an engine: registered by task, so that a model without a task has no route for it at all. */
 export function engineRoutes(task: ModelTask, devMode: boolean): Route[] {
@@ -28,14 +29,18 @@ const scoring: Route[] = posts(
 );
 
 const byTask: Record<ModelTask, Route[]> = {
-  generate: posts(
-    ['/v1/chat/completions', chatCompletions],
-    ['/v1/completions', completions],
-    ['/v1/responses', responses],
-    ['/v1/messages', messages],
-    ['/v1/messages/count_tokens', countMessageTokens],
-    ['/invocations', chatCompletions],
-  ),
+  generate: [
+    ...gets(['/v1/responses/{response_id}', storedResponse]),
+    ...posts(
+      ['/v1/chat/completions', chatCompletions],
+      ['/v1/completions', completions],
+      ['/v1/responses', responses],
+      ['/v1/messages', messages],
+      ['/v1/messages/count_tokens', countMessageTokens],
+      ['/invocations', chatCompletions],
+      ['/v1/responses/{response_id}/cancel', cancelStoredResponse],
+    ),
+  ],
   embed: [...posts(['/v1/embeddings', embeddings], ['/pooling', embeddings], ['/invocations', embeddings]), ...scoring],
   score: [...scoring, ...posts(['/pooling', embeddings])],
   classify: posts(['/classify', classify], ['/pooling', embeddings]),
