@@ -37,6 +37,8 @@ export type { Holders } from './memory/ours.ts';
 export { releaseOf } from './memory/release.ts';
 export type { Release, ReleaseInput } from './memory/release.ts';
 
+export { asksOf } from './placement/asks.ts';
+export type { Arrivals, Ask } from './placement/asks.ts';
 export { COLD_START_PHASES, coldStartPhaseOf } from './placement/cold-start-phase.ts';
 export type { ColdStartPhase } from './placement/cold-start-phase.ts';
 export type { Action, Plan, Reason, ReasonCode } from './placement/plan.ts';
@@ -74,10 +76,12 @@ export type {
   EdgeSession,
   LeaderView,
   LeasedEndpoint,
+  LeaseState,
   PlacementClient,
   PlacementOutcome,
   RegistryReader,
   RequestSlot,
+  SessionCounts,
   WaiterTicket,
 } from './ports/edge-session.ts';
 export type { GpuView, HostView } from './ports/host-view.ts';

@@ -1,5 +1,8 @@
 import { pino, stdSerializers } from 'pino';
 import type { DestinationStream, Logger } from 'pino';
+import { BlockWriter } from './block-writer.ts';
+import { createFlatLog } from './flat-log.ts';
+import type { FlatLog } from './flat-log.ts';
 import { createSieve, redactFields } from './redact.ts';
 
 export type { Logger } from 'pino';
@@ -10,7 +13,7 @@ export interface LoggerOptions {
   /** `edge`, `orchestrator`, …: on every line as `service`. */
   readonly service: string;
   readonly level: LogLevel;
-  /** Where lines go; stdout by default. */
+  /** Where lines go; by default stdout, in blocks and at most half a second late (see `BlockWriter`). */
   readonly destination?: DestinationStream;
   /** Values that must never be written: HF_TOKEN, the Redis password, keys, values of the catalog's `env`. */
   readonly secrets?: readonly string[];
@@ -22,15 +25,35 @@ export interface LoggerOptions {
  * are taken out of all texts, errors' messages and stacks included.
  */
 export function createLogger(options: LoggerOptions): Logger {
-  const settings = {
-    level: options.level,
-    base: { service: options.service, pid: process.pid },
-    formatters: { level: (label: string) => ({ level: label }), log: redactFields },
-    serializers: { err: (error: Error) => redactFields({ ...stdSerializers.err(error) }) },
-    hooks: { streamWrite: createSieve(options.secrets ?? []) },
-  };
-  const logger = options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+  const base = { service: options.service, pid: process.pid };
+  const sieve = createSieve(options.secrets ?? []);
+  const destination = options.destination ?? stdout();
+  const logger = pino(
+    {
+      level: options.level,
+      base,
+      formatters: { level: (label: string) => ({ level: label }), log: redactFields },
+      serializers: { err: (error: Error) => redactFields({ ...stdSerializers.err(error) }) },
+      hooks: { streamWrite: sieve },
+    },
+    destination,
+  );
+  flatLogs.set(logger, createFlatLog({ destination, base, sieve, isWritten: (level) => logger.isLevelEnabled(level) }));
   return redactingBindings(logger);
+}
+
+/** The log for flat lines beside a logger of `createLogger`; what somebody else made is handed back as it is. */
+export function flatLogOf(logger: FlatLog): FlatLog {
+  return flatLogs.get(logger) ?? logger;
+}
+
+const flatLogs = new WeakMap<object, FlatLog>();
+let standardOutput: BlockWriter | null = null;
+
+/** One for all loggers of the process, so that their lines keep their order. */
+function stdout(): BlockWriter {
+  standardOutput ??= new BlockWriter(1);
+  return standardOutput;
 }
 
 /** pino's formatters do not see the fields that child loggers bind, so those are cleaned on the way in; children inherit this. */

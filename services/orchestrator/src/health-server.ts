@@ -1,5 +1,5 @@
 import { serve } from '@hono/node-server';
-import type { Logger } from '@berth/telemetry';
+import type { Logger, MetricSet } from '@berth/telemetry';
 import { OperationalError } from '@berth/core';
 import { Hono } from 'hono';
 import type { AddressInfo, Server } from 'node:net';
@@ -15,8 +15,14 @@ export interface HealthServer extends AsyncDisposable {
   readonly url: string;
 }
 
-/** Serves `/health/live` and `/health/ready` of the orchestrator, and nothing else. Throws `PORT_TAKEN`. */
-export async function serveHealth(options: { host: string; port: number; facts: () => HealthFacts; log: Logger }): Promise<HealthServer> {
+/** Serves `/health/live`, `/health/ready` and `/metrics` of the orchestrator, and nothing else. Throws `PORT_TAKEN`. */
+export async function serveHealth(options: {
+  host: string;
+  port: number;
+  facts: () => HealthFacts;
+  metrics: MetricSet;
+  log: Logger;
+}): Promise<HealthServer> {
   const app = new Hono();
   app.get('/health/live', (context) => context.json({ status: 'ok' }));
   app.get('/health/ready', (context) => {
@@ -26,6 +32,10 @@ export async function serveHealth(options: { host: string; port: number; facts: 
       role: facts.leading ? 'leader' : 'standby',
       problems: facts.problems,
     });
+  });
+  app.get('/metrics', async (context) => {
+    const { contentType, text } = await options.metrics.scrape();
+    return context.body(text, 200, { 'content-type': contentType, 'cache-control': 'no-store' });
   });
   const server = await listen(app, options);
   const { port } = server.address() as AddressInfo;

@@ -19,6 +19,7 @@ import { serveHealth } from './health-server.ts';
 import { openRuntime } from './open-runtime.ts';
 import type { OrchestratorSettings } from './settings.ts';
 import { GpuMonitor } from './tasks/gpu-monitor.ts';
+import { OrchestratorMetrics } from './telemetry/orchestrator-metrics.ts';
 import { HostClock } from './term/host-clock.ts';
 import { runTerm } from './term/run-term.ts';
 import type { Host } from './term/term-context.ts';
@@ -64,12 +65,14 @@ export async function startOrchestrator(settings: OrchestratorSettings): Promise
   const sieve = createSieve(secrets);
   const problems = () => [footprints.mirrorProblem()].filter((problem) => problem !== null);
   const host = buildHost({ settings, catalog, installationId, runtime, nvidiaSmi, registry, jobs, log, sieve, problems });
+  host.metrics.set.addProcess();
   const state = { leading: false };
   const health = opened.use(
     await serveHealth({
       host: settings.host,
       port: settings.port,
       log,
+      metrics: host.metrics.set,
       facts: () => ({ leading: state.leading, problems: host.gpus.problem === null ? [] : [host.gpus.problem] }),
     }),
   );
@@ -127,6 +130,12 @@ function buildHost(parts: {
   const { settings, catalog, installationId, runtime, registry, jobs, log, sieve, problems } = parts;
   const clock = new HostClock(Date.now);
   const now = () => clock.nowMs();
+  const gpus = new GpuMonitor({
+    probe: createGpuProbe(parts.nvidiaSmi, { timeoutMs: settings.nvidiaSmiTimeoutMs, now }),
+    log,
+    now,
+    retryAfterMs: GPU_RETRY_MS,
+  });
   return {
     catalog,
     signatures: new Map(catalog.models.map((model) => [model.name, launchSignature(model)])),
@@ -139,14 +148,10 @@ function buildHost(parts: {
     jobs,
     runtime,
     engines: createEngineClient(),
-    gpus: new GpuMonitor({
-      probe: createGpuProbe(parts.nvidiaSmi, { timeoutMs: settings.nvidiaSmiTimeoutMs, now }),
-      log,
-      now,
-      retryAfterMs: GPU_RETRY_MS,
-    }),
+    gpus,
     clock,
     log,
+    metrics: new OrchestratorMetrics({ models: catalog.models, readings: gpus, now }),
     sieve,
     problems,
     preloading: { done: false },

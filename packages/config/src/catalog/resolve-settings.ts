@@ -32,7 +32,11 @@ export function resolveProtocol(shape: Omit<CatalogShape, 'host' | 'defaults' | 
       maxWaiters: shape.coldStart.maxWaiters,
     },
     bodies: { waitingBytes: shape.bodies.waiting, limitBytes: shape.bodies.limit, retryLimitBytes: shape.bodies.retryLimit },
-    requests: { timeoutMs: shape.requests.timeout ?? null, connectTimeoutMs: shape.requests.connectTimeout },
+    requests: {
+      timeoutMs: shape.requests.timeout ?? null,
+      connectTimeoutMs: shape.requests.connectTimeout,
+      bodyIdleTimeoutMs: shape.requests.bodyIdleTimeout,
+    },
     streams: { idleTimeoutMs: shape.streams.idleTimeout },
     drain: { timeoutMs: shape.drain.timeout },
     residency: { minimumMs: shape.residency.minimum, idleMs: shape.residency.idle },

@@ -34,6 +34,18 @@ export interface WaiterTicket {
   leave(): void;
 }
 
+/** What a replica may do with one lease: `open` takes requests, `draining` lets those in flight end, `suspected` and `uncertain` wait for word. */
+export type LeaseState = 'open' | 'draining' | 'suspected' | 'uncertain';
+
+/** What one replica holds and counts at this moment. */
+export interface SessionCounts {
+  readonly leases: readonly { readonly model: ModelName; readonly state: LeaseState; readonly inFlight: number }[];
+  /** Waiters on record, by model. */
+  readonly waiters: ReadonlyMap<ModelName, number>;
+  /** How long ago the last report that Redis answered was sent; `null` before the first. */
+  readonly syncAgeMs: number | null;
+}
+
 /**
  * One edge replica's session with the registry: leases, requests in flight, waiters. `begin` and `end` are synchronous and local; one
  * script call every renewal period reports and renews everything, so that a hot request costs no Redis round trip.
@@ -65,6 +77,8 @@ export interface EdgeSession {
   suspect?(generation: Generation): void;
   /** Requests in flight at this replica. */
   inFlight(): number;
+  /** For metrics: walks through everything, so it is for a few times a second at most. */
+  counts(): SessionCounts;
   /** True once the first sync succeeded. */
   readonly synced: boolean;
   /** Since when syncing fails; `null` while it succeeds. */

@@ -82,6 +82,22 @@ describe('edge session', () => {
     await until('one is reported', async () => (await reportedInFlight()) === 1);
   });
 
+  it('counts its leases by state, requests in flight and waiters for whoever measures it', async () => {
+    const session = await open();
+    expect(session.counts()).toEqual({ leases: [], waiters: new Map(), syncAgeMs: expect.any(Number) });
+    const other = asId<ModelName>('other');
+    const waiter = { model: other, right: 'place' as const, arrivedAtMs: Date.now(), deadlineAtMs: Date.now() + 60_000 };
+    const tickets = [await session.join(waiter), await session.join({ ...waiter, right: 'displace' })];
+    await session.acquire(llama);
+    session.begin(llama);
+    expect(session.counts()).toMatchObject({ leases: [{ model: llama, state: 'open', inFlight: 1 }], waiters: new Map([[other, 2]]) });
+    for (const ticket of tickets) ticket.leave();
+    expect(session.counts().waiters.size).toBe(0);
+    await registry.commit(term, { putEndpoints: [drainingOf(endpoint)] });
+    await until('the drain is known', async () => session.counts().leases[0]?.state === 'draining');
+    expect(session.counts().syncAgeMs).toBeLessThan(60_000);
+  });
+
   it('tells the state of a model that cannot be leased', async () => {
     const session = await open();
     const other = asId<ModelName>('other');

@@ -1,5 +1,14 @@
 import { asId } from '@berth/core';
-import type { AcquireAnswer, EdgeSession, Generation, ModelName, PlacementRight, RequestSlot, WaiterTicket } from '@berth/core';
+import type {
+  AcquireAnswer,
+  EdgeSession,
+  Generation,
+  ModelName,
+  PlacementRight,
+  RequestSlot,
+  SessionCounts,
+  WaiterTicket,
+} from '@berth/core';
 import type { Redis } from 'ioredis';
 import { randomUUID } from 'node:crypto';
 import { asRedisError, redisUnavailable } from '../connection/errors.ts';
@@ -44,6 +53,7 @@ export class RedisEdgeSession implements EdgeSession, AsyncDisposable {
   #inFlight = 0;
   #synced = false;
   #failingSinceMs: number | null = null;
+  #syncedAt: number | null = null;
 
   constructor(options: EdgeSessionOptions) {
     this.#options = options;
@@ -135,6 +145,14 @@ export class RedisEdgeSession implements EdgeSession, AsyncDisposable {
     return this.#inFlight;
   }
 
+  counts(): SessionCounts {
+    return {
+      leases: Array.from(this.#table.all(), (lease) => ({ model: lease.endpoint.model, state: lease.state, inFlight: lease.inFlight })),
+      waiters: this.#waiters.byModel(),
+      syncAgeMs: this.#syncedAt === null ? null : performance.now() - this.#syncedAt,
+    };
+  }
+
   /** Deletes this replica's record, with its leases and waiters, and ends the session. Requests in flight are the caller's to end first. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -218,6 +236,7 @@ export class RedisEdgeSession implements EdgeSession, AsyncDisposable {
       if (answer === null) throw redisUnavailable('sync', new Error('a newer report of this replica is on record'));
       this.#failingSinceMs = null;
       this.#synced = true;
+      this.#syncedAt = sentAt;
       this.#applyLeases(reported, answer, sentAt);
       this.#answerLeases(wanted, answer, sentAt);
       this.#answerJoins(joins, answer);

@@ -1,5 +1,5 @@
 import { OperationalError } from '@berth/core';
-import type { Endpoint, Generation, LeasedEndpoint, RequestSlot } from '@berth/core';
+import type { Endpoint, Generation, LeasedEndpoint, LeaseState, RequestSlot } from '@berth/core';
 import { setMaxListeners } from 'node:events';
 
 /**
@@ -51,6 +51,12 @@ export class Lease {
 
   get gone(): AbortSignal {
     return this.#gone.signal;
+  }
+
+  get state(): LeaseState {
+    if (!this.open) return 'draining';
+    if (this.suspected) return 'suspected';
+    return this.uncertain ? 'uncertain' : 'open';
   }
 
   /** Ends every request on it: nothing more will come from the endpoint. */

@@ -34,6 +34,16 @@ export class Waiters {
     return size;
   }
 
+  /** How many wait for each model, whatever their right. */
+  byModel(): ReadonlyMap<ModelName, number> {
+    const counts = new Map<ModelName, number>();
+    for (const group of this.#groups.values()) {
+      const [first] = group;
+      if (first !== undefined) counts.set(first.model, (counts.get(first.model) ?? 0) + group.size);
+    }
+    return counts;
+  }
+
   /** One row per model and right: how many, how long the oldest has waited, how long the last one will. */
   report(now: number): EdgeReport['waiters'] {
     return [...this.#groups.values()].flatMap((group) => {

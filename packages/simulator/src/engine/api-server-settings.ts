@@ -8,7 +8,6 @@ export interface ApiServerSettings {
   profile: ModelProfile;
   card: AttachedCard | null;
   devMode: boolean;
-  /** `VLLM_ENABLE_RESPONSES_API_STORE=1`: responses can be asked for again by their ids. */
   storesResponses: boolean;
   keepAliveMs: number;
   allowLongContext: boolean;

@@ -7,6 +7,8 @@ import { createMetrics } from './metrics.ts';
 import type { EngineMetrics } from './metrics.ts';
 import type { ModelProfile, ModelTask } from './model-profile.ts';
 import { createScheduler } from './scheduler.ts';
+import { createResponseStore } from './response-store.ts';
+import type { ResponseStore } from './response-store.ts';
 import type { Scheduler } from './scheduler.ts';
 
 /** A model that is up and answers: everything that a route needs. */
@@ -20,8 +22,8 @@ export interface Serving {
   readonly metrics: EngineMetrics;
   readonly task: ModelTask;
   readonly devMode: boolean;
-  /** Responses by their ids, in memory for as long as the engine lives; `null`: none are stored. */
-  readonly storedResponses: Map<string, unknown> | null;
+  /** `null` without `VLLM_ENABLE_RESPONSES_API_STORE=1`. */
+  readonly responses: ResponseStore | null;
   /** Idle connections are closed after exactly this time. */
   readonly keepAliveMs: number;
   /** The first served name: answers carry it whatever name was asked for. */
@@ -35,23 +37,20 @@ export interface Serving {
   sleep: { level: number; awake: Promise<void>; wake: () => void } | undefined;
 }
 
-export function createServing({
-  storesResponses,
-  ...parts
-}: {
+export function createServing(parts: {
   arguments: EngineArguments;
   profile: ModelProfile;
   facts: EngineFacts;
   client: EngineClient;
   devMode: boolean;
-  keepAliveMs: number;
   storesResponses: boolean;
+  keepAliveMs: number;
 }): Serving {
   const gate = createGate();
   const scheduler = createScheduler(parts.arguments.maxNumSeqs, gate);
   return {
     ...parts,
-    storedResponses: storesResponses ? new Map() : null,
+    responses: parts.storesResponses ? createResponseStore() : null,
     gate,
     scheduler,
     metrics: createMetrics(parts.arguments, parts.facts, scheduler),

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OperationalError } from '@berth/core';
-import type { EdgeSession, Endpoint, ModelName, RequestSlot } from '@berth/core';
+import type { EdgeSession, Endpoint, ModelName, PlacementRight, RequestSlot } from '@berth/core';
 import type { EdgeLogger } from '../telemetry/edge-logger.ts';
-import { isOnItsWay, progressOf } from './model-progress.ts';
+import { discreet, isOnItsWay, progressOf } from './model-progress.ts';
 import type { ModelProgress } from './model-progress.ts';
 import type { PlacementView, PlacementWatch } from './placement-watch.ts';
 import type { SharedPlacements } from './shared-placements.ts';
@@ -21,6 +21,10 @@ const LONGEST_PAUSE_MS = 1000;
 
 export interface EndpointWait {
   readonly model: ModelName;
+  /** What the wait may cause: a start, or an eviction too. */
+  readonly right: Exclude<PlacementRight, 'use'>;
+  /** Whether a model exists for whoever waits. */
+  readonly mayUse: (model: ModelName) => boolean;
   /** Epoch ms. */
   readonly arrivedAtMs: number;
   readonly deadlineAtMs: number;
@@ -97,9 +101,9 @@ export class EndpointWaits {
 
   async #queue(wait: EndpointWait, over: AbortSignal): Promise<RequestSlot> {
     const { session, placements } = this.#parts;
-    const { model, arrivedAtMs, deadlineAtMs } = wait;
+    const { model, right, arrivedAtMs, deadlineAtMs } = wait;
     over.throwIfAborted();
-    const ticket = await session.join({ model, right: 'displace', arrivedAtMs, deadlineAtMs });
+    const ticket = await session.join({ model, right, arrivedAtMs, deadlineAtMs });
     try {
       for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
         over.throwIfAborted();
@@ -130,7 +134,7 @@ export class EndpointWaits {
     const view = await watch.read({ maxAgeMs: TOLD_FROM_MS }).catch(() => watch.latest);
     const failure = comeBackFailure(view, wait);
     await wishes
-      .leave(wait.model, wait.arrivedAtMs, failure.retryAfterMs ?? UNKNOWN_RETRY_AFTER_MS)
+      .leave(wait, failure.retryAfterMs ?? UNKNOWN_RETRY_AFTER_MS)
       .catch((error: unknown) => logger.warn({ model: wait.model, err: error }, 'wish lost'));
     return failure;
   }
@@ -139,7 +143,7 @@ export class EndpointWaits {
 function comeBackFailure(view: PlacementView | null, wait: EndpointWait): OperationalError {
   const { model } = wait;
   const waited = wait.deadlineAtMs - wait.arrivedAtMs;
-  const progress = view === null ? null : progressOf(view, model, { waiting: true });
+  const progress = view === null ? null : discreet(progressOf(view, model, { waiting: true }), wait.mayUse);
   const learnedMs = progress?.etaMs ?? null;
   const retryAfterMs = Math.min(LONGEST_RETRY_AFTER_MS, Math.max(1000, learnedMs ?? UNKNOWN_RETRY_AFTER_MS));
   const details = { model, waitMs: waited, etaMs: learnedMs, phase: progress?.phase ?? null };
@@ -162,9 +166,10 @@ function comeBackFailure(view: PlacementView | null, wait: EndpointWait): Operat
       details,
     });
   }
+  const why = wait.right === 'place' ? ', and this key may not stop models to make room (it lacks the right `displace`)' : '';
   return new OperationalError({
     code: 'NO_CAPACITY_NOW',
-    message: `${model} could not be placed within ${Math.round(waited / 1000)} s: ${progress === null ? 'how it goes on is not known' : inTheWayOf(progress)}. Its place in the queue is kept; ask again after Retry-After.`,
+    message: `${model} could not be placed within ${Math.round(waited / 1000)} s: ${progress === null ? 'how it goes on is not known' : inTheWayOf(progress)}${why}. Its place in the queue is kept; ask again after Retry-After.`,
     retryable: true,
     retryAfterMs,
     details,
@@ -177,8 +182,8 @@ function ageOfStart({ registry, readAtMs }: PlacementView, { createdAtMs }: Endp
 }
 
 /** Why a placement cannot go on now, as a clause. */
-function inTheWayOf({ victims, waitingFor }: ModelProgress): string {
-  if (victims.length > 0) return `${victims.join(', ')} must end first, to make room`;
+function inTheWayOf({ phase, victims, waitingFor }: ModelProgress): string {
+  if (phase === 'draining') return `${victims.length === 0 ? 'other models' : victims.join(', ')} must end first, to make room`;
   switch (waitingFor) {
     case 'start-slot':
       return 'another model is starting on its GPU';

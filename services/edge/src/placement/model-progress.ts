@@ -67,6 +67,11 @@ export function progressOf(view: PlacementView, model: ModelName, { waiting = fa
   };
 }
 
+/** The same without the names of models that do not exist for whoever asks. */
+export function discreet(progress: ModelProgress, mayUse: (model: ModelName) => boolean): ModelProgress {
+  return progress.victims.length === 0 ? progress : { ...progress, victims: progress.victims.filter(mayUse) };
+}
+
 /** False while it is known that others hold what it needs, or go first; else waiting longer will do. */
 export function isOnItsWay({ phase, status }: Pick<ModelProgress, 'phase' | 'status'>): boolean {
   return phase !== 'draining' && !(phase === 'queued' && status !== null);

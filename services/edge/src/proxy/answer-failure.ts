@@ -20,7 +20,7 @@ export function answerFailure(parts: {
   readonly extraHeaders?: readonly string[];
 }): void {
   const { error, answer, dialect, record, logger, extraHeaders = [] } = parts;
-  if (error instanceof ClientLeft || answer.left.aborted) {
+  if (error instanceof ClientLeft || answer.hasLeft) {
     record.outcome = 'client-left';
     return;
   }

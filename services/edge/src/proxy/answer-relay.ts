@@ -1,5 +1,6 @@
 import { errorFrame } from '../errors/error-answer.ts';
 import type { StreamFault } from '../errors/error-answer.ts';
+import { AnswerMeter } from '../telemetry/answer-meter.ts';
 import type { ClientAnswer } from './client-answer.ts';
 import type { Dialect } from './engine-routes.ts';
 import { EventStreamWatch } from './event-stream-watch.ts';
@@ -25,6 +26,7 @@ export interface RelayOptions {
  * heartbeats: then an event stream is joined to them, and any other answer is told as an error of the stream.
  */
 export class AnswerRelay {
+  readonly meter = new AnswerMeter();
   readonly #answer: ClientAnswer;
   readonly #options: RelayOptions;
   #rename: ModelRename | null = null;
@@ -60,13 +62,14 @@ export class AnswerRelay {
     return this.#lastDataAtMs;
   }
 
-  begin(status: number, statusText: string, rawHeaders: readonly (Buffer | string)[]): void {
+  begin(status: number, statusText: string, rawHeaders: readonly string[]): void {
     const { rename, extraHeaders } = this.#options;
     const head = clientAnswerHead(rawHeaders, rename !== null);
     const isEventStream = head.contentType.startsWith('text/event-stream');
     this.#status = status;
     this.#encoded = head.encoded;
     this.#lastDataAtMs = performance.now();
+    this.meter.begin(status, head);
     this.#options.onBegin?.();
     if (this.#answer.headSent && !(isEventStream && status === 200 && !head.encoded)) {
       this.#collected = [];
@@ -82,6 +85,7 @@ export class AnswerRelay {
 
   /** `false`: wait for the client to catch up. */
   write(piece: Buffer): boolean {
+    this.meter.feed(piece);
     if (this.#collected !== null) {
       this.#collectedBytes += piece.length;
       if (this.#collectedBytes <= LONGEST_ERROR_BYTES) this.#collected.push(piece);
@@ -93,7 +97,15 @@ export class AnswerRelay {
     return renamed.length === 0 || this.#answer.write(renamed);
   }
 
-  end(): void {
+  /** `piece`: the last bytes, where the engine's end came together with some. */
+  end(piece: Buffer | null = null): void {
+    if (piece !== null && this.#collected === null && this.#rename === null) {
+      this.meter.feed(piece);
+      this.#watch?.feed(piece);
+      this.#answer.end(piece);
+      return;
+    }
+    if (piece !== null) this.write(piece);
     if (this.#collected !== null) {
       this.#answer.write(errorFrame(engineFault(this.#status, Buffer.concat(this.#collected)), this.#options.dialect));
     } else {

@@ -1,37 +1,47 @@
 import type { IncomingMessage } from 'node:http';
 import type { ModelSettings } from '@berth/config';
-import { OperationalError } from '@berth/core';
 import type { RequestSlot } from '@berth/core';
+import type { EndpointWait } from '../placement/endpoint-waits.ts';
 import { WaitTiming } from '../placement/wait-timing.ts';
+import type { RequestAccess } from '../keys/request-access.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
-import type { ByteBudget } from './byte-budget.ts';
 import type { ClientAnswer } from './client-answer.ts';
 import type { EngineProxyParts } from './engine-proxy-parts.ts';
 import { Heartbeats } from './heartbeats.ts';
-import type { Asked } from './read-request.ts';
+import type { Asked } from './asked.ts';
+import type { RequestBody } from './request-body.ts';
 import { waitLimit } from './wait-limit.ts';
 
-export interface ColdStartParts extends Pick<EngineProxyParts, 'waits' | 'watch' | 'protocol' | 'nowMs'> {
+export type ColdStartParts = Pick<EngineProxyParts, 'waits' | 'watch' | 'protocol' | 'nowMs'>;
+
+/** What a wait must know of a request. */
+export interface ColdRequest {
+  readonly access: RequestAccess;
   readonly incoming: IncomingMessage;
   readonly answer: ClientAnswer;
+  readonly body: RequestBody | null;
   readonly model: ModelSettings;
   readonly record: RequestRecord;
   readonly arrivedAtMs: number;
-  readonly waitingBodies: ByteBudget;
-  /** Reads the body to its end; `take` is asked about every piece and throws when there is no room for it. */
-  readonly finishReading: (take: (bytes: number) => void) => Promise<Asked>;
+  /** Reads the body to its end. */
+  readonly finishReading: () => Promise<Asked>;
 }
 
 /** The waits of one request for its model, and what its client reads of them: comments in a stream, and headers on whatever is answered. */
 export class ColdStart implements Disposable {
   readonly #parts: ColdStartParts;
+  readonly #request: ColdRequest;
+  readonly #right: EndpointWait['right'];
   readonly #timing: WaitTiming;
   #heartbeats: Heartbeats | null = null;
   #preferenceApplied: string | null = null;
   #waitedMs = 0;
 
-  constructor(parts: ColdStartParts) {
+  /** `right`: what the wait may cause. */
+  constructor(parts: ColdStartParts, request: ColdRequest, right: EndpointWait['right']) {
     this.#parts = parts;
+    this.#request = request;
+    this.#right = right;
     this.#timing = new WaitTiming(parts.nowMs);
   }
 
@@ -51,13 +61,12 @@ export class ColdStart implements Disposable {
    * `EndpointWaits.wait` does, and `QUEUE_FULL` when there is no room for its body.
    */
   async wait(): Promise<RequestSlot> {
-    const { waits, protocol, model, answer, arrivedAtMs, nowMs, record, incoming } = this.#parts;
+    const { waits, protocol, nowMs } = this.#parts;
+    const { access, model, answer, arrivedAtMs, record, incoming, body } = this.#request;
     const beganAtMs = nowMs();
     record.cold = true;
-    using share = this.#parts.waitingBodies.share();
-    const asked = await this.#parts.finishReading((bytes) => {
-      if (!share.take(bytes)) throw tooManyBodies(protocol.bodies.waitingBytes);
-    });
+    body?.hold();
+    const asked = await this.#request.finishReading();
     record.stream = asked.stream;
     const { limitMs, preferenceApplied } = waitLimit({
       stream: asked.stream,
@@ -70,7 +79,15 @@ export class ColdStart implements Disposable {
     const endTiming = this.#timing.begin();
     try {
       const deadlineAtMs = beganAtMs + Math.max(0, limitMs - this.#waitedMs);
-      return await waits.wait({ model: model.name, arrivedAtMs, deadlineAtMs, left: answer.left, timing: this.#timing });
+      return await waits.wait({
+        model: model.name,
+        right: this.#right,
+        mayUse: (other) => access.mayUse(other),
+        arrivedAtMs,
+        deadlineAtMs,
+        left: answer.left,
+        timing: this.#timing,
+      });
     } finally {
       endTiming();
       this.#waitedMs += nowMs() - beganAtMs;
@@ -85,24 +102,17 @@ export class ColdStart implements Disposable {
   }
 
   #beginHeartbeats(): Heartbeats {
-    const { answer, model, watch, protocol } = this.#parts;
+    const { watch, protocol } = this.#parts;
+    const { access, answer, model } = this.#request;
     const { heartbeatAfterMs, heartbeatEveryMs } = protocol.coldStart;
     return new Heartbeats({
       answer,
       model: model.name,
       view: () => watch.latest,
+      mayUse: (other) => access.mayUse(other),
       headers: () => this.headers,
       afterMs: heartbeatAfterMs,
       everyMs: heartbeatEveryMs,
     });
   }
-}
-
-function tooManyBodies(limitBytes: number): OperationalError {
-  return new OperationalError({
-    code: 'QUEUE_FULL',
-    message: `The bodies of the requests that wait for their models reach ${limitBytes} bytes on this edge. Ask again after Retry-After.`,
-    retryable: true,
-    details: { limitBytes },
-  });
 }

@@ -1,6 +1,6 @@
 import type { ModelName } from '@berth/core';
 import type { ModelProgress } from '../placement/model-progress.ts';
-import { etaSeconds, progressOf } from '../placement/model-progress.ts';
+import { discreet, etaSeconds, progressOf } from '../placement/model-progress.ts';
 import type { PlacementView } from '../placement/placement-watch.ts';
 import type { ClientAnswer } from './client-answer.ts';
 
@@ -24,6 +24,7 @@ export class Heartbeats implements Disposable {
   readonly #answer: ClientAnswer;
   readonly #model: ModelName;
   readonly #view: () => PlacementView | null;
+  readonly #mayUse: (model: ModelName) => boolean;
   readonly #headers: () => readonly string[];
   #timer: NodeJS.Timeout;
 
@@ -31,6 +32,8 @@ export class Heartbeats implements Disposable {
     readonly answer: ClientAnswer;
     readonly model: ModelName;
     readonly view: () => PlacementView | null;
+    /** Whether a model exists for the client. */
+    readonly mayUse: (model: ModelName) => boolean;
     /** Added to the head of the stream, as they are when it goes out; flat. */
     readonly headers: () => readonly string[];
     readonly afterMs: number;
@@ -39,6 +42,7 @@ export class Heartbeats implements Disposable {
     this.#answer = parts.answer;
     this.#model = parts.model;
     this.#view = parts.view;
+    this.#mayUse = parts.mayUse;
     this.#headers = parts.headers;
     this.#timer = setTimeout(() => {
       this.#answer.begin(200, '', [...STREAM_HEAD, ...this.#headers()], false);
@@ -54,7 +58,8 @@ export class Heartbeats implements Disposable {
 
   #beat(): void {
     const view = this.#view();
-    this.#answer.write(heartbeat(this.#model, view === null ? null : progressOf(view, this.#model, { waiting: true })));
+    const progress = view === null ? null : discreet(progressOf(view, this.#model, { waiting: true }), this.#mayUse);
+    this.#answer.write(heartbeat(this.#model, progress));
   }
 }
 

@@ -12,7 +12,7 @@ export class KnownAnswerRelay extends AnswerRelay {
     return this.#declined;
   }
 
-  override begin(status: number, statusText: string, rawHeaders: readonly (Buffer | string)[]): void {
+  override begin(status: number, statusText: string, rawHeaders: readonly string[]): void {
     if (NOT_HERE.has(status)) this.#declined = 'not-here';
     else if (status >= 500) this.#declined = 'failing';
     else super.begin(status, statusText, rawHeaders);
@@ -22,7 +22,7 @@ export class KnownAnswerRelay extends AnswerRelay {
     return this.#declined !== null || super.write(piece);
   }
 
-  override end(): void {
-    if (this.#declined === null) super.end();
+  override end(piece: Buffer | null = null): void {
+    if (this.#declined === null) super.end(piece);
   }
 }

@@ -4,34 +4,35 @@ import type { ModelSettings } from '@berth/config';
 import { isOperationalError, OperationalError } from '@berth/core';
 import type { ModelName, RequestSlot } from '@berth/core';
 import { faultOf } from '../errors/error-answer.ts';
+import type { RequestAccess } from '../keys/request-access.ts';
 import type { PlacementView } from '../placement/placement-watch.ts';
-import { logRequest, requestRecord } from '../telemetry/request-record.ts';
+import { requestEnd } from '../telemetry/request-end.ts';
+import { noteAttempt, requestRecord } from '../telemetry/request-record.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
 import { answerFailure } from './answer-failure.ts';
+import { ByteBudget } from './byte-budget.ts';
 import { ClientAnswer, ClientLeft } from './client-answer.ts';
 import { EngineExchange } from './engine-exchange.ts';
 import type { EngineProxyParts } from './engine-proxy-parts.ts';
 import { engineRequestHeaders } from './headers.ts';
 import { KnownAnswerRelay } from './known-answer-relay.ts';
 import { RequestBody } from './request-body.ts';
+import type { BodyLimits } from './request-body.ts';
 
 /** An engine looks an id up in its own memory; one that takes longer to begin an answer does not work. */
 const LONGEST_LOOK_UP_MS = 10_000;
 /** Clients send nothing here, or an empty object. */
-const BODY_LIMITS = { limitBytes: 64 * 1024, retryLimitBytes: 64 * 1024 };
+const LONGEST_BODY = 64 * 1024;
 /** Ids whose model is remembered, so that a client that polls asks one engine and not all. */
 const REMEMBERED_IDS = 10_000;
 
 /** A kept-alive socket that the engine has just closed would look like an engine that fails. */
 const FRESH = true;
 
-export interface ResponseByIdParts extends Pick<
+export type ResponseByIdParts = Pick<
   EngineProxyParts,
-  'catalog' | 'session' | 'upstreams' | 'watch' | 'protocol' | 'logger' | 'newRequestId'
-> {
-  /** Whether whoever sent the request may use the model. */
-  readonly mayUse: (incoming: IncomingMessage, model: ModelSettings) => boolean;
-}
+  'catalog' | 'keys' | 'session' | 'upstreams' | 'watch' | 'protocol' | 'logger' | 'metrics' | 'requestLog' | 'newRequestId'
+>;
 
 export interface StoredResponseRequest {
   readonly method: 'GET' | 'POST';
@@ -51,32 +52,43 @@ export interface StoredResponseRequest {
 export class ResponseById {
   readonly #parts: ResponseByIdParts;
   readonly #models = new Map<string, ModelName>();
+  readonly #heldBodies: ByteBudget;
+  readonly #bodyLimits: BodyLimits;
 
   constructor(parts: ResponseByIdParts) {
     this.#parts = parts;
+    const { bodies, requests } = parts.protocol;
+    this.#heldBodies = new ByteBudget(bodies.waitingBytes);
+    this.#bodyLimits = { limitBytes: LONGEST_BODY, retryLimitBytes: LONGEST_BODY, idleTimeoutMs: requests.bodyIdleTimeoutMs };
   }
 
   /** Never rejects: failures are answered, an id that nobody knows with 404. */
   async handle(request: StoredResponseRequest, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-    const { logger, newRequestId } = this.#parts;
+    const { keys, logger, metrics, requestLog, newRequestId } = this.#parts;
     const answer = new ClientAnswer(outgoing);
     const { method, route } = request;
     const record = requestRecord({ requestId: newRequestId(), method, route, startedAtMs: performance.now() });
-    const body = method === 'POST' ? new RequestBody(incoming, BODY_LIMITS) : null;
+    const body = method === 'POST' ? new RequestBody(incoming, this.#bodyLimits, this.#heldBodies) : null;
+    let access: RequestAccess | null = null;
     try {
+      access = keys.admit(incoming.headers, record);
       await body?.read();
-      await this.#ask(request, { incoming, answer, body, record });
+      await this.#ask(request, { access, incoming, answer, body, record });
     } catch (error) {
       answerFailure({ error, answer, dialect: 'responses', record, logger });
     } finally {
+      access?.release();
       record.bytesIn = body?.bytesRead ?? 0;
-      logRequest(logger, record, answer);
+      body?.release();
+      const end = requestEnd(record, answer);
+      metrics.observe(record, end);
+      requestLog.write(record, end);
     }
   }
 
   async #ask(request: StoredResponseRequest, asking: Asking): Promise<void> {
     let failure: OperationalError | null = null;
-    for (const model of await this.#candidates(request, asking.incoming)) {
+    for (const model of await this.#candidates(request, asking.access)) {
       try {
         const slot = await this.#lease(model.name);
         if (slot === null) continue;
@@ -111,12 +123,13 @@ export class ResponseById {
     );
     try {
       const outcome = await exchange.run(upstreams.of(slot.endpoint, slot.gone), FRESH);
+      noteAttempt(record, outcome, relay, slot.gone.aborted);
       if (outcome.kind === 'client-left') throw new ClientLeft();
       if (outcome.kind === 'unreached') session.suspect?.(generation);
       if (relay.declined === 'not-here') return false;
       const failure = failing(model, outcome.kind === 'silent' ? 'ENGINE_UNRESPONSIVE' : 'ENGINE_EXITED');
       if (relay.engineStatus === 0) throw failure;
-      Object.assign(record, { model, generation, engineErrorFrame: relay.sawErrorFrame });
+      Object.assign(record, { model, generation });
       record.outcome = outcome.kind === 'answered' ? 'answered' : 'broken';
       if (outcome.kind === 'answered') return true;
       record.code = failure.code;
@@ -128,8 +141,8 @@ export class ResponseById {
   }
 
   /** Models of the catalog with a ready endpoint that the client may use; the one that is known to have the id, or else the latest used, first. */
-  async #candidates({ id, query }: StoredResponseRequest, incoming: IncomingMessage): Promise<readonly ModelSettings[]> {
-    const { catalog, watch, mayUse } = this.#parts;
+  async #candidates({ id, query }: StoredResponseRequest, access: RequestAccess): Promise<readonly ModelSettings[]> {
+    const { catalog, watch } = this.#parts;
     const known = this.#models.get(id);
     // A model that has just become ready may be the one that was asked to store it.
     const view = (await watch.readOrNull(known === undefined ? { maxAgeMs: 0 } : {})) ?? watch.latest ?? (await watch.read());
@@ -139,7 +152,7 @@ export class ResponseById {
     const lastUsed = lastUsedByModel(view);
     const rank = ({ name }: ModelSettings): number => (name === known ? Number.POSITIVE_INFINITY : (lastUsed.get(name) ?? 0));
     return catalog.models
-      .filter((model) => lastUsed.has(model.name) && (only === null || model.name === only.name) && mayUse(incoming, model))
+      .filter((model) => lastUsed.has(model.name) && (only === null || model.name === only.name) && access.mayUse(model.name))
       .toSorted((one, other) => rank(other) - rank(one));
   }
 
@@ -157,6 +170,7 @@ export class ResponseById {
 }
 
 interface Asking {
+  readonly access: RequestAccess;
   readonly incoming: IncomingMessage;
   readonly answer: ClientAnswer;
   readonly body: RequestBody | null;

@@ -2,25 +2,26 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { OperationalError } from '@berth/core';
 import type { RequestSlot } from '@berth/core';
 import { faultOf } from '../errors/error-answer.ts';
+import { useLoaded } from '../placement/use-loaded.ts';
+import { noteAttempt } from '../telemetry/request-record.ts';
+import { EndpointGone, UpstreamError } from '../upstream/upstream-error.ts';
 import { AnswerRelay } from './answer-relay.ts';
 import { ClientLeft } from './client-answer.ts';
 import { ColdStart } from './cold-start.ts';
-import type { ColdStartParts } from './cold-start.ts';
+import type { ColdRequest } from './cold-start.ts';
 import { EngineExchange } from './engine-exchange.ts';
 import type { ExchangeOutcome } from './engine-exchange.ts';
 import type { EngineProxyParts } from './engine-proxy-parts.ts';
 import type { EngineRoute } from './engine-routes.ts';
 import { engineRequestHeaders } from './headers.ts';
-import type { Asked } from './read-request.ts';
-import type { RequestBody } from './request-body.ts';
-import { EndpointGone } from './upstream.ts';
+import type { Asked } from './asked.ts';
 
 /** Attempts in all before the first byte of an answer. */
 const ATTEMPTS = 3;
 
-export interface ServedRequestParts extends EngineProxyParts, ColdStartParts {
+/** One request as far as it is known once its model is. */
+export interface RequestInHand extends ColdRequest {
   readonly route: EngineRoute;
-  readonly body: RequestBody | null;
   readonly asked: Asked;
   /** Path and query, as the engine gets them. */
   readonly path: string;
@@ -28,11 +29,13 @@ export interface ServedRequestParts extends EngineProxyParts, ColdStartParts {
 
 /** One request whose model is known: attempts on endpoints of the model, each after a wait where none is ready. */
 export class ServedRequest {
-  readonly #parts: ServedRequestParts;
+  readonly #parts: EngineProxyParts;
+  readonly #request: RequestInHand;
   #cold: ColdStart | null = null;
 
-  constructor(parts: ServedRequestParts) {
+  constructor(parts: EngineProxyParts, request: RequestInHand) {
     this.#parts = parts;
+    this.#request = request;
   }
 
   /** For the head of an answer, flat: what a client is told of a cold start; empty where there was none. */
@@ -42,10 +45,11 @@ export class ServedRequest {
 
   /** Resolves when the client has its answer, whole or broken off. Throws what is to be told before any of it. */
   async serve(): Promise<void> {
-    const { session, model, record, answer, body } = this.#parts;
+    const { session, retryPausesMs } = this.#parts;
+    const { model, record, answer, body } = this.#request;
     try {
       for (let attempt = 1; ; attempt += 1) {
-        const slot = session.begin(model.name) ?? (await (this.#cold ??= new ColdStart(this.#parts)).wait());
+        const slot = session.begin(model.name) ?? (await this.#waitForEndpoint());
         record.attempts = attempt;
         record.generation = slot.endpoint.generation;
         const fresh = attempt > 1 || body?.whole === null;
@@ -53,9 +57,9 @@ export class ServedRequest {
         if (outcome.kind !== 'unreached') return;
         session.suspect?.(slot.endpoint.generation);
         if (attempt === ATTEMPTS || body?.canSend === false) throw unreached(model.name, attempt, outcome.cause);
-        const pauseMs = outcome.stale && !fresh ? 0 : (this.#parts.retryPausesMs[attempt - 1] ?? 0);
+        const pauseMs = outcome.stale && !fresh ? 0 : (retryPausesMs[attempt - 1] ?? 0);
         if (pauseMs > 0) await sleep(pauseMs, undefined, { signal: answer.left }).catch(() => undefined);
-        if (answer.left.aborted) throw new ClientLeft();
+        if (answer.hasLeft) throw new ClientLeft();
       }
     } finally {
       this.#cold?.[Symbol.dispose]();
@@ -63,7 +67,8 @@ export class ServedRequest {
   }
 
   async #attempt(slot: RequestSlot, fresh: boolean): Promise<ExchangeOutcome> {
-    const { answer, body, route, incoming, protocol, upstreams } = this.#parts;
+    const { protocol, upstreams } = this.#parts;
+    const { answer, body, route, incoming, path } = this.#request;
     const rename = this.#rename(slot);
     const headers = engineRequestHeaders(
       incoming.rawHeaders,
@@ -80,7 +85,7 @@ export class ServedRequest {
     const exchange = new EngineExchange(
       {
         method: route.method,
-        path: this.#parts.path,
+        path,
         headers,
         body,
         firstByteTimeoutMs: protocol.requests.timeoutMs,
@@ -90,7 +95,9 @@ export class ServedRequest {
       relay,
     );
     try {
+      body?.release();
       const outcome = await exchange.run(upstreams.of(slot.endpoint, slot.gone), fresh);
+      noteAttempt(this.#request.record, outcome, relay, slot.gone.aborted);
       this.#conclude(outcome, relay);
       return outcome;
     } finally {
@@ -100,8 +107,7 @@ export class ServedRequest {
 
   /** Notes how the attempt ended, and tells the client where its answer has begun. */
   #conclude(outcome: ExchangeOutcome, relay: AnswerRelay): void {
-    const { record, model } = this.#parts;
-    record.engineErrorFrame = relay.sawErrorFrame;
+    const { record, model } = this.#request;
     switch (outcome.kind) {
       case 'answered':
         record.outcome = 'answered';
@@ -112,7 +118,7 @@ export class ServedRequest {
       case 'unreached':
         return;
       case 'refused':
-        throw outcome.failure instanceof OperationalError ? outcome.failure : unreached(model.name, record.attempts, outcome.failure);
+        throw outcome.failure instanceof UpstreamError ? unreached(model.name, record.attempts, outcome.failure) : outcome.failure;
       case 'silent':
         if (!outcome.afterFirstByte) throw silent(model.name);
         return this.#broken(relay, silent(model.name));
@@ -122,17 +128,24 @@ export class ServedRequest {
   }
 
   #broken(relay: AnswerRelay, failure: OperationalError): void {
-    const { record } = this.#parts;
+    const { record, answer } = this.#request;
     record.outcome = 'broken';
     record.code = failure.code;
     // The engine has told its own error already; what follows it is only the end.
-    if (relay.sawErrorFrame) this.#parts.answer.end();
+    if (relay.sawErrorFrame) answer.end();
     else relay.fail(faultOf(failure));
+  }
+
+  async #waitForEndpoint(): Promise<RequestSlot> {
+    const { access, model } = this.#request;
+    if (access.right === 'use') return useLoaded(this.#parts, model.name);
+    this.#cold ??= new ColdStart(this.#parts, this.#request, access.right);
+    return this.#cold.wait();
   }
 
   /** vLLM answers with the first name it serves, whatever name was asked for. */
   #rename(slot: RequestSlot): { from: string; to: string } | null {
-    const { model, asked } = this.#parts;
+    const { model, asked } = this.#request;
     const from = slot.endpoint.servedNames[0];
     if (model.engine !== 'vllm' || from === undefined || from === asked.model) return null;
     return { from, to: asked.model };

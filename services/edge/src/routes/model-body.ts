@@ -1,6 +1,7 @@
 import type { ModelSettings } from '@berth/config';
 import type { ModelBody } from '@berth/contracts';
-import { etaSeconds, progressOf } from '../placement/model-progress.ts';
+import type { RequestAccess } from '../keys/request-access.ts';
+import { discreet, etaSeconds, progressOf } from '../placement/model-progress.ts';
 import { liveQuarantine } from '../placement/placement-watch.ts';
 import type { PlacementView } from '../placement/placement-watch.ts';
 
@@ -8,14 +9,14 @@ import type { PlacementView } from '../placement/placement-watch.ts';
 const CREATED_SECONDS = Math.floor(performance.timeOrigin / 1000);
 
 /** A model in OpenAI's shape, with how far it is; `null`: the registry cannot be read. */
-export function modelBody(model: ModelSettings, view: PlacementView | null): ModelBody {
+export function modelBody(model: ModelSettings, view: PlacementView | null, access: Pick<RequestAccess, 'mayUse'>): ModelBody {
   return {
     id: model.name,
     object: 'model',
     created: CREATED_SECONDS,
     owned_by: 'berth',
     berth: {
-      ...(view === null ? UNKNOWN : howFar(model, view)),
+      ...(view === null ? UNKNOWN : howFar(model, view, access)),
       aliases: [...model.aliases],
       engine: model.engine,
       gpus: model.gpus,
@@ -41,8 +42,8 @@ const UNKNOWN: HowFar = {
   quarantine: null,
 };
 
-function howFar(model: ModelSettings, view: PlacementView): HowFar {
-  const progress = progressOf(view, model.name);
+function howFar(model: ModelSettings, view: PlacementView, access: Pick<RequestAccess, 'mayUse'>): HowFar {
+  const progress = discreet(progressOf(view, model.name), (other) => access.mayUse(other));
   const quarantine = liveQuarantine(view, model.name);
   const { endpoint, state, phase, victims, waitingFor } = progress;
   return {

@@ -1,8 +1,10 @@
 import { Hono } from 'hono';
-import type { Context } from 'hono';
 import type { Catalog, ModelSettings } from '@berth/config';
 import { OperationalError } from '@berth/core';
-import type { EdgeSession, PlacementRight, RegistryReader } from '@berth/core';
+import type { EdgeSession, RegistryReader } from '@berth/core';
+import type { EdgeEnv } from '../app.ts';
+import type { ApiAccess } from '../keys/api-access.ts';
+import { requireRightToPlace } from '../keys/request-access.ts';
 import { liveQuarantine } from '../placement/placement-watch.ts';
 import type { PlacementWatch } from '../placement/placement-watch.ts';
 import { modelBody } from './model-body.ts';
@@ -17,24 +19,25 @@ export interface WarmParts {
   readonly session: EdgeSession;
   readonly registry: RegistryReader;
   readonly watch: PlacementWatch;
-  /** What whoever asks may cause for this model. Throws what is to be told to those who may not cause a start. */
-  readonly rightOf: (context: Context, model: ModelSettings) => PlacementRight;
+  readonly keys: ApiAccess;
 }
 
 /**
  * `POST /v1/models/{id}/warm`: a hint that the model will be asked for soon. Answers at once with the model as `GET /v1/models/{id}` does:
  * 200 when it is ready, which counts as a use of it, else 202, and it is placed as if somebody waited, for as long as it may load. A model
  * that backs off after failed starts gets its cause and `Retry-After`, and no wish is left. However often it is called, there is one wish
- * per model and right.
+ * per model and right. A key needs the right `place` for it.
  */
-export function warm(parts: WarmParts): Hono {
-  const { catalog, registry, watch, rightOf } = parts;
-  const hono = new Hono();
+export function warm(parts: WarmParts): Hono<EdgeEnv> {
+  const { catalog, keys, registry, watch } = parts;
+  const hono = new Hono<EdgeEnv>();
   hono.post(`${PREFIX}:id{.+}${SUFFIX}`, (context) =>
     told(async () => {
-      const model = modelInPath(catalog, context.req.path.slice(PREFIX.length, -SUFFIX.length));
-      const right = rightOf(context, model);
-      if (await use(parts.session, model)) return context.json(modelBody(model, await watch.readOrNull({ maxAgeMs: 0 })));
+      const access = keys.identify(context.env.incoming.headers);
+      const model = modelInPath(catalog, context.req.path.slice(PREFIX.length, -SUFFIX.length), access);
+      requireRightToPlace(access, model.name);
+      const { right } = access;
+      if (await use(parts.session, model)) return context.json(modelBody(model, await watch.readOrNull({ maxAgeMs: 0 }), access));
       const view = await watch.read({ maxAgeMs: 0 });
       const quarantine = liveQuarantine(view, model.name);
       if (quarantine !== null) {
@@ -42,7 +45,7 @@ export function warm(parts: WarmParts): Hono {
       }
       const id = `hint-${right}-${model.name}`;
       await registry.putWish({ id, model: model.name, right, kind: 'hint', arrivedMsAgo: 0, endsInMs: model.loadTimeoutMs });
-      return context.json(modelBody(model, await watch.read({ maxAgeMs: 0 })), 202);
+      return context.json(modelBody(model, await watch.read({ maxAgeMs: 0 }), access), 202);
     }),
   );
   return hono;

@@ -11,11 +11,13 @@ import type {
   ModelName,
   PlacementClient,
   PlacementOutcome,
+  PlacementRight,
   PlacementStatus,
   Quarantine,
   RegistryReader,
   RegistryState,
   RequestSlot,
+  SessionCounts,
   StopRequest,
   WaiterReport,
   WaiterTicket,
@@ -29,6 +31,7 @@ interface Serving {
   readonly endpoint: LeasedEndpoint;
   readonly gone: AbortController;
   draining: boolean;
+  inFlight: number;
 }
 
 interface Placing {
@@ -51,6 +54,8 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
   readonly placed: ModelName[] = [];
   /** What the registry has of endpoints that do not serve, and of those that do where a test looks at more than their leases. */
   endpoints: Endpoint[] = [];
+  /** Rights of all waiters that joined. */
+  readonly joinedWith: PlacementRight[] = [];
   leader: LeaderView | null = { id: 'orchestrator', epoch: '1', sinceMs: 0, host: null };
   redisAway = false;
   synced = true;
@@ -76,7 +81,7 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
       servedNames,
       hasCounter: true,
     };
-    this.#serving.set(endpoint.model, { endpoint, gone: new AbortController(), draining: false });
+    this.#serving.set(endpoint.model, { endpoint, gone: new AbortController(), draining: false, inFlight: 0 });
     this.endpoints = this.endpoints.filter(({ model: other }) => other !== endpoint.model);
     this.endpoints.push(readyEndpoint(endpoint));
     this.statuses.delete(endpoint.model);
@@ -124,12 +129,16 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
     const serving = this.#serving.get(model);
     if (serving === undefined || serving.draining) return null;
     this.begun += 1;
+    serving.inFlight += 1;
     let live = true;
     return {
       endpoint: serving.endpoint,
       gone: serving.gone.signal,
       end: () => {
-        if (live) this.ended += 1;
+        if (live) {
+          this.ended += 1;
+          serving.inFlight -= 1;
+        }
         live = false;
       },
     };
@@ -142,6 +151,7 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
 
   async join(waiter: NewWaiter): Promise<WaiterTicket> {
     this.#answer();
+    this.joinedWith.push(waiter.right);
     if (this.#waiters.size >= this.maxWaiters) {
       throw new OperationalError({
         code: 'QUEUE_FULL',
@@ -165,6 +175,15 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
 
   inFlight(): number {
     return this.begun - this.ended;
+  }
+
+  counts(): SessionCounts {
+    const waiters = new Map<ModelName, number>();
+    for (const { model } of this.#waiters) waiters.set(model, (waiters.get(model) ?? 0) + 1);
+    const leases = Array.from(this.#serving, ([model, { draining, inFlight }]) => {
+      return { model, state: draining ? ('draining' as const) : ('open' as const), inFlight };
+    });
+    return { leases, waiters, syncAgeMs: this.synced ? 0 : null };
   }
 
   place(model: ModelName, { signal }: { readonly signal: AbortSignal }): Promise<PlacementOutcome> {

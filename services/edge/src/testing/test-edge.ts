@@ -7,6 +7,7 @@ import { createEdgeApp } from '../app.ts';
 import type { EdgeApp } from '../app.ts';
 import { closeGracefully, createEdgeServer } from '../server.ts';
 import type { EdgeLogger } from '../telemetry/edge-logger.ts';
+import { EdgeMetrics } from '../telemetry/edge-metrics.ts';
 import { FakeHost } from './fake-host.ts';
 
 /** The catalog of a test that names no other; its waits are short. */
@@ -54,14 +55,16 @@ export class TestEdge implements AsyncDisposable {
     const host = new FakeHost();
     const lines: LoggedLine[] = [];
     let ids = 0;
+    const catalog = testCatalog(options.yaml);
     const app = createEdgeApp({
-      catalog: testCatalog(options.yaml),
+      catalog,
+      metrics: new EdgeMetrics({ catalog, session: host, nowMs }),
       session: host,
       placements: host,
       registry: host,
       logger: collectingLogger(lines),
       settings: { replicaId: 'edge-1', reach: 'loopback', retryPausesMs: options.retryPausesMs ?? [1, 1] },
-      nowMs: () => performance.timeOrigin + performance.now(),
+      nowMs,
       newRequestId: () => `request-${(ids += 1)}`,
     });
     const server = createEdgeServer(app);
@@ -93,6 +96,10 @@ export class TestEdge implements AsyncDisposable {
 
 export function testCatalog(text: string = TEST_CATALOG): Catalog {
   return loadCatalog({ path: '/catalog/berth.yaml', home: '/home/user', text });
+}
+
+function nowMs(): number {
+  return performance.timeOrigin + performance.now();
 }
 
 function collectingLogger(lines: LoggedLine[]): EdgeLogger {

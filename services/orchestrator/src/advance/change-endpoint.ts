@@ -27,8 +27,14 @@ export async function changeEndpoint<Event extends EndpointEvent>(
   return next;
 }
 
-/** One line per lifecycle change. */
-export function logChange(context: Pick<TermContext, 'log'>, from: Endpoint, to: { readonly state: string }, reason: string): void {
+/** One line per lifecycle change that is written, and its place in the metrics. */
+export function logChange(
+  context: Pick<TermContext, 'log' | 'metrics'>,
+  from: Endpoint,
+  to: Endpoint | { readonly state: 'ready' | 'gone' },
+  reason: string,
+): void {
+  context.metrics.endpointChanged(from, to);
   const level = from.state === to.state ? 'debug' : 'info';
   context.log[level](
     { model: from.model, generation: from.generation, containerName: from.containerName, from: from.state, to: to.state, reason },

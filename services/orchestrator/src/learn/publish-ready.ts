@@ -46,6 +46,7 @@ export async function publishReady(
     },
     { removeWishes: wishes, removeClaims: [endpoint.model] },
   );
+  context.metrics.startProved(endpoint.model, { phases: proved.phases, loadMs });
   context.loads.forget(endpoint.generation);
   context.triedRemedies.delete(endpoint.model);
   return true;

@@ -63,6 +63,7 @@ async function step(context: TermContext, model: ModelName, log: StepLog): Promi
 
 /** One line per job, and a status that says that nothing goes on any more. */
 async function end(context: TermContext, model: ModelName, outcome: Exclude<StepOutcome, { kind: 'later' }>): Promise<void> {
+  context.metrics.placementEnded(model, outcome);
   await reportEnd(context, model);
   const { tookMs, steps } = context.placements.end(model, context.clock.nowMs());
   const generation = outcome.kind === 'ready' ? outcome.generation : null;
@@ -71,6 +72,7 @@ async function end(context: TermContext, model: ModelName, outcome: Exclude<Step
 }
 
 async function perform(context: TermContext, observed: Observed, model: ModelName, plan: Plan, log: StepLog): Promise<StepOutcome> {
+  context.metrics.planned(plan);
   await reportStatus(context, observed, model, plan, log);
   switch (plan.kind) {
     case 'serving':

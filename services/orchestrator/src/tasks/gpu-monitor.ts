@@ -24,6 +24,7 @@ export class GpuMonitor {
   #runningSinceMs = 0;
   #failedAtMs = Number.NEGATIVE_INFINITY;
   #available = false;
+  #failures = 0;
 
   constructor(options: GpuMonitorOptions) {
     this.#options = options;
@@ -45,6 +46,11 @@ export class GpuMonitor {
   /** Why the last attempt failed; `null` when it succeeded. */
   get problem(): FailureShape | null {
     return this.#problem;
+  }
+
+  /** Runs that gave no reading. */
+  get failures(): number {
+    return this.#failures;
   }
 
   /** A reading no older than `maxAgeMs`; `null` when there is none, the reason then in `problem`. Never throws. */
@@ -86,6 +92,7 @@ export class GpuMonitor {
       return reading;
     } catch (error) {
       this.#failedAtMs = now();
+      this.#failures += 1;
       const problem = describe(error);
       // A host without GPUs fails the same way for ever.
       if (problem.message !== this.#problem?.message) log.error({ err: error, learning: this.#available }, 'gpu reading failed');

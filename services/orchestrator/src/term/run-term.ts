@@ -31,16 +31,18 @@ export async function runTerm(host: Host, footprints: FootprintStore, term: Term
   const over = new AbortController();
   const signal = AbortSignal.any([term.signal, over.signal]);
   let beside: Promise<unknown> = Promise.resolve();
+  host.metrics.termBegan(term.epoch);
   try {
     await host.gpus.readAtStart();
     await host.jobs.ensureTending();
     beside = Promise.all([watchHost(context, signal), watchExits(context, signal)]);
-    await host.jobs.run(term, stepOf(context));
+    await host.jobs.run(term, host.metrics.timed(stepOf(context)));
   } finally {
     // Also when jobs ended before the term did: another epoch rules, or the queue is away.
     over.abort();
     await beside;
     for (const tasks of [context.loads, context.drains, context.stops, context.pulls]) tasks[Symbol.dispose]();
+    host.metrics.termEnded();
     host.log.info({ epoch: term.epoch }, 'leadership ended');
   }
 }

@@ -23,6 +23,7 @@ import type { PullTasks } from '../tasks/pull-tasks.ts';
 import type { OrphanStops } from '../tasks/orphan-stops.ts';
 import type { StopTasks } from '../tasks/stop-tasks.ts';
 import type { PlacementNotes } from '../steps/placement-notes.ts';
+import type { OrchestratorMetrics } from '../telemetry/orchestrator-metrics.ts';
 import type { HostClock } from './host-clock.ts';
 import type { ImageIds } from './image-ids.ts';
 import type { RuntimeOutage } from './runtime-outage.ts';
@@ -45,6 +46,7 @@ export interface Host {
   readonly gpus: GpuMonitor;
   readonly clock: HostClock;
   readonly log: Logger;
+  readonly metrics: OrchestratorMetrics;
   /** Takes the secrets that this process knows out of a text that others wrote. */
   readonly sieve: (text: string) => string;
   /** What else is wrong, for people: the footprints' mirror. */

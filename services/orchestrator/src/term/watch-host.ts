@@ -57,7 +57,9 @@ async function ensureTended(context: TermContext): Promise<void> {
 async function publishView(context: TermContext): Promise<void> {
   const observed = await glance(context);
   const snapshot = buildSnapshot(context, observed, new Map());
-  await context.registry.putHostView(context.term, buildHostView(context, observed, snapshot));
+  const view = buildHostView(context, observed, snapshot);
+  await context.registry.putHostView(context.term, view);
+  context.metrics.hostSeen(view, observed.state.endpoints);
 }
 
 /** What a look without the runtime and without a new reading tells. */

@@ -21,10 +21,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createInMemoryRuntime } from '../../../../test/support/in-memory-runtime.ts';
 import { GpuMonitor } from '../tasks/gpu-monitor.ts';
+import { OrchestratorMetrics } from '../telemetry/orchestrator-metrics.ts';
 import { HostClock } from '../term/host-clock.ts';
 import { runTerm } from '../term/run-term.ts';
 import type { Host } from '../term/term-context.ts';
 import { CrashSwitch, type CrashPoint } from './crash-point.ts';
+import { parseMetrics, type Scrape } from '../../../../test/support/parse-metrics.ts';
 import { SimulatedEngines, type CardUnderTest, type EngineBehaviour } from './simulated-engines.ts';
 
 const IMAGE = 'vllm/vllm-openai:v0.30.0';
@@ -68,6 +70,7 @@ export class HostUnderTest implements AsyncDisposable {
   readonly #opened: AsyncDisposableStack;
   readonly #hostId: string;
   #ending = new AbortController();
+  #metrics = new OrchestratorMetrics({ models: [], readings: { latest: null, failures: 0 }, now: Date.now });
   #leading: Promise<void> = Promise.resolve();
 
   constructor(
@@ -134,6 +137,8 @@ export class HostUnderTest implements AsyncDisposable {
         level: 'debug',
         destination: { write: (line) => void this.logLines.push(JSON.parse(line) as Record<string, unknown>) },
       });
+      const gpus = new GpuMonitor({ probe: this.engines.probe, log, now, retryAfterMs: 50 });
+      this.#metrics = new OrchestratorMetrics({ models: catalog.models, readings: gpus, now });
       const host: Host = {
         catalog,
         signatures: new Map(catalog.models.map((model) => [model.name, launchSignature(model)])),
@@ -146,9 +151,10 @@ export class HostUnderTest implements AsyncDisposable {
         jobs,
         runtime: crash.guard(this.#watched(runtime), ['createEngine', 'startEngine', 'stopEngine', 'removeEngine']),
         engines: this.engines.client,
-        gpus: new GpuMonitor({ probe: this.engines.probe, log, now, retryAfterMs: 50 }),
+        gpus,
         clock,
         log,
+        metrics: this.#metrics,
         sieve: createSieve([]),
         problems: () => [],
         preloading,
@@ -235,6 +241,11 @@ export class HostUnderTest implements AsyncDisposable {
     const target = { url: this.#options.redisUrl, hostId: this.#hostId, log: () => undefined };
     await using store = await createFootprintStore({ target, file: join(this.directory, 'memory_footprints.json') });
     return await store.list();
+  }
+
+  /** Of the process that last led. */
+  async metrics(): Promise<Scrape> {
+    return parseMetrics((await this.#metrics.set.scrape()).text);
   }
 
   runningEngines(): readonly string[] {

@@ -9,7 +9,7 @@ import type { Exchange, Handler } from './exchange.ts';
 
 export interface Route {
   method: 'GET' | 'POST';
-  /** A segment in braces stands for any. */
+  /** As vLLM prints it; a part in braces stands for any one part. */
   path: string;
   handler: Handler;
 }
@@ -67,7 +67,7 @@ async function answer(exchange: Exchange, routes: readonly Route[]): Promise<voi
   const { request, response, serving, url } = exchange;
   const { pathname } = url;
   const method = request.method ?? 'GET';
-  const candidates = routes.filter(({ path }) => matches(path, pathname));
+  const candidates = routes.filter((route) => matches(route.path, pathname));
   response.on('finish', () => {
     serving.metrics.countHttp(candidates[0]?.path ?? 'none', method, response.statusCode);
     const { remoteAddress = '', remotePort = 0 } = request.socket;
@@ -101,8 +101,8 @@ async function answer(exchange: Exchange, routes: readonly Route[]): Promise<voi
 
 function matches(path: string, pathname: string): boolean {
   if (!path.includes('{')) return path === pathname;
-  const [segments, given] = [path.split('/'), pathname.split('/')];
-  return segments.length === given.length && segments.every((segment, index) => segment.startsWith('{') || segment === given[index]);
+  const [wanted, given] = [path.split('/'), pathname.split('/')];
+  return wanted.length === given.length && wanted.every((part, at) => part === given[at] || (part.startsWith('{') && given[at] !== ''));
 }
 
 /** The key guards these prefixes only; everything else is open (vLLM's authentication middleware). */

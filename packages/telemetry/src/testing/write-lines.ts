@@ -1,0 +1,19 @@
+import { createLogger, flatLogOf } from '../create-logger.ts';
+
+/** A process that logs so many lines to its output and then ends as it was told: `exit`, `throw`, `fatal` with a kill, or by itself. */
+const [count, end] = [Number(process.argv[2]), process.argv[3]];
+const logger = createLogger({ service: 'test', level: 'info' });
+for (let at = 0; at < count; at += 1) {
+  if (at % 2 === 0) flatLogOf(logger).info({ at }, 'line written');
+  else logger.info({ at }, 'line written');
+}
+if (end === 'exit') process.exit(0);
+if (end === 'throw') throw new TypeError('nobody catches this');
+if (end === 'fatal') {
+  logger.fatal({ at: count }, 'last words said');
+  process.kill(process.pid, 'SIGKILL');
+}
+if (end === 'stay') {
+  // Its parent reads nothing of what it writes, and hears from it all the same.
+  setInterval(() => process.send?.('alive'), 10);
+}

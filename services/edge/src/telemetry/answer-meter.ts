@@ -1,0 +1,29 @@
+import type { AnswerHead } from '../proxy/headers.ts';
+import { UsageReader } from './usage-reader.ts';
+import type { TokenUsage } from './usage-reader.ts';
+
+/** Measures an engine's answer as it passes by: when its first byte came, and what the engine says that it cost. */
+export class AnswerMeter {
+  #firstByteAtMs: number | null = null;
+  #reader: UsageReader | null = null;
+
+  /** When the first byte of the body came, by `performance.now()`: vLLM sends its head before it schedules the request. */
+  get firstByteAtMs(): number | null {
+    return this.#firstByteAtMs;
+  }
+
+  /** `null` where the engine did not say, and where its answer is compressed. */
+  get usage(): TokenUsage | null {
+    return this.#reader?.usage ?? null;
+  }
+
+  begin(status: number, head: Pick<AnswerHead, 'contentType' | 'encoded'>): void {
+    const readable = !head.encoded && (head.contentType.startsWith('text/event-stream') || head.contentType.startsWith('application/json'));
+    if (readable && status < 300) this.#reader = new UsageReader();
+  }
+
+  feed(piece: Buffer): void {
+    this.#firstByteAtMs ??= performance.now();
+    this.#reader?.feed(piece);
+  }
+}
