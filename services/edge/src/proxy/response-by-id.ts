@@ -143,12 +143,13 @@ export class ResponseById {
   /** Models of the catalog with a ready endpoint that the client may use; the one that is known to have the id, or else the latest used, first. */
   async #candidates({ id, query }: StoredResponseRequest, access: RequestAccess): Promise<readonly ModelSettings[]> {
     const { catalog, watch } = this.#parts;
-    const view = (await watch.readOrNull()) ?? watch.latest ?? (await watch.read());
+    const known = this.#models.get(id);
+    // A model that has just become ready may be the one that was asked to store it.
+    const view = (await watch.readOrNull(known === undefined ? { maxAgeMs: 0 } : {})) ?? watch.latest ?? (await watch.read());
     const named = new URLSearchParams(query).get('model');
     const only = named === null ? null : findModel(catalog, named);
     if (only === undefined) throw notFound(id);
     const lastUsed = lastUsedByModel(view);
-    const known = this.#models.get(id);
     const rank = ({ name }: ModelSettings): number => (name === known ? Number.POSITIVE_INFINITY : (lastUsed.get(name) ?? 0));
     return catalog.models
       .filter((model) => lastUsed.has(model.name) && (only === null || model.name === only.name) && access.mayUse(model.name))
