@@ -3,13 +3,13 @@
 //   npm test                            everything
 //   npm test -- --only unit             one of: format, lint, types, unit, integration
 //   npm test -- services/berth -t Redis anything else goes to vitest
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installTestTools } from './install/test-tools.ts';
 import { findLeaks } from './leaks.ts';
+import { runToEnd } from './run-to-end.ts';
 import { countTests } from './vitest-counts.ts';
 import type { Counts } from './vitest-counts.ts';
 
@@ -68,29 +68,7 @@ function checkLeaks(): Counts {
 }
 
 async function run(program: string, args: readonly string[], timeoutMs: number): Promise<{ readonly exitCode: number | null }> {
-  if (stop.signal.aborted) return { exitCode: null };
-  return new Promise((resolve) => {
-    const env = { ...process.env, TMPDIR: folder };
-    const child = spawn(program, args, {
-      cwd: root,
-      env,
-      stdio: ['ignore', 'inherit', 'inherit'],
-      timeout: timeoutMs,
-      killSignal: 'SIGKILL',
-    });
-    const end = (): void => {
-      child.kill('SIGTERM');
-    };
-    stop.signal.addEventListener('abort', end);
-    child.on('error', (error) => {
-      say(error.message);
-      resolve({ exitCode: null });
-    });
-    child.on('exit', (exitCode) => {
-      stop.signal.removeEventListener('abort', end);
-      resolve({ exitCode });
-    });
-  });
+  return runToEnd(program, args, { cwd: root, env: { ...process.env, TMPDIR: folder }, timeoutMs, signal: stop.signal, say });
 }
 
 function finish(): void {

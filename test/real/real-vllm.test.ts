@@ -1,19 +1,21 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { findLeaks } from '../../scripts/leaks.ts';
+import { describeConformance } from '../conformance/sdk/suite.ts';
 import { eventually } from '../support/eventually.ts';
 import { isAnswering, isProcessAlive } from '../support/reachability.ts';
 import { openStream } from '../support/requests.ts';
 import { helloTo, startUp, temporaryFolder, WORKSPACE_SCRIPT, type StartedUp } from '../support/up.ts';
+import { processOf, recordedEngines, runningRequests, sessionOf, type RecordedEngine } from './engine-processes.ts';
+import { heartbeatPhases, places, watchModel } from './watch-load.ts';
 
 /** The program of a vLLM that runs on the CPU; see README.md beside this file. */
 const program = process.env['BERTH_TEST_VLLM'] ?? null;
-const skipped = program === null ? ' (skipped: BERTH_TEST_VLLM names no vllm program; test/real/README.md says how to get one)' : '';
+const skipped = program === null ? ' (skipped: BERTH_TEST_VLLM names no vllm program; npm run test:vllm installs one)' : '';
 
 /** A start takes one to two minutes on two idle cores, most of it imports (vLLM 0.32.0, measured). */
 const LOAD_MS = 5 * 60_000;
@@ -21,7 +23,9 @@ const CONTEXT = 65_536;
 
 let folder: ReturnType<typeof temporaryFolder>;
 let berth: StartedUp;
-let client: OpenAI;
+/** The engine of the other model; it idles while the first one is crashed and loaded again. */
+let embedder: RecordedEngine;
+const measured: string[] = [];
 
 /** In this order, on one Berth: a start is too dear for one each. */
 describe.skipIf(program === null)(`a real vLLM on the CPU${skipped}`, { timeout: 3 * LOAD_MS }, () => {
@@ -34,29 +38,49 @@ describe.skipIf(program === null)(`a real vLLM on the CPU${skipped}`, { timeout:
     const catalogPath = join(folder.path, 'berth.yaml');
     writeFileSync(catalogPath, stringify(catalogOf(model)));
     berth = await startUp(folder.path, { BERTH_CONFIG: catalogPath });
-    client = berth.client.withOptions({ timeout: LOAD_MS });
   }, LOAD_MS);
 
   afterAll(async () => {
     await berth?.[Symbol.asyncDispose]();
     await folder?.[Symbol.asyncDispose]();
+    for (const line of measured) console.log(`measured: ${line}`);
   }, LOAD_MS);
 
-  test('one start answers a stream and a call that came cold, each under the name that it asked for', async () => {
-    const streamed = client.chat.completions.create({
-      ...helloTo('tiny-alias'),
-      max_tokens: 5,
-      stream: true,
-      stream_options: { include_usage: true },
-    });
-    const called = client.chat.completions.create({ ...helloTo('tiny'), max_tokens: 5 });
-    const chunks = await Array.fromAsync(await streamed);
-    expect(new Set(chunks.map((chunk) => chunk.model))).toEqual(new Set(['tiny-alias']));
-    expect(chunks.at(-1)?.usage?.completion_tokens).toBeGreaterThan(0);
+  test('one cold start is watched to ready, by heartbeats and by GET /v1/models, and answers a stream and a call', async () => {
+    const done = new AbortController();
+    const watched = watchModel(berth.url, 'tiny', done.signal);
+    const body = { ...helloTo('tiny-alias'), max_tokens: 5, stream: true, stream_options: { include_usage: true } };
+    const streamed = postJson(`${berth.url}/v1/chat/completions`, body);
+    const called = clientOf().chat.completions.create({ ...helloTo('tiny'), max_tokens: 5 });
+    const { text, status } = await streamed;
     expect((await called).model).toBe('tiny');
+    const states = await watched.finally(() => done.abort());
     expect(engines()).toHaveLength(1);
+
+    const phases = heartbeatPhases(text);
+    expect([status, phases.length > 1]).toEqual([200, true]);
+    expect(places(phases)).toEqual(places(phases).toSorted((left, right) => left - right));
+    expect(places(phases)).not.toContain(-1);
+    // Comments first, then the stream of the engine and nothing else.
+    const frames = text.slice(text.indexOf('data: '));
+    expect(frames).not.toContain(': berth');
+    expect(frames).toMatch(/"model":"tiny-alias".*"completion_tokens":\d[^]*data: \[DONE\]\n\n$/u);
+    const words = states.map(({ state }) => state);
+    expect(words.at(-1)).toBe('ready');
+    expect(places(words)).toEqual(places(words).toSorted((left, right) => left - right));
+    expect(words).toContain('starting');
+    measured.push(
+      `cold start ${seconds(states.at(-1)?.afterMs)}: ${states.map(({ state, afterMs }) => `${state} ${seconds(afterMs)}`).join(', ')}`,
+    );
+    measured.push(`phases in heartbeats: ${phases.join(', ')}`);
     const model = (await (await fetch(`${berth.url}/v1/models/tiny`)).json()) as { readonly berth: object };
     expect(model.berth).toMatchObject({ state: 'ready', maxModelLen: CONTEXT });
+  });
+
+  describeConformance({
+    baseUrl: () => berth.url,
+    models: { chat: 'tiny', chatAlias: 'tiny-alias', embedding: 'embedder', reranker: null, classifier: null, audio: null },
+    capabilities: { choosesTools: false },
   });
 
   test.each([
@@ -66,51 +90,87 @@ describe.skipIf(program === null)(`a real vLLM on the CPU${skipped}`, { timeout:
     ['/v1/messages', { ...helloTo('tiny'), max_tokens: -1 }, 400],
     ['/v1/embeddings', { model: 'tiny', input: 'x' }, 404],
   ])('what it says to a wrong POST %s passes through untouched', async (path, body, status) => {
-    const [own, ours] = await Promise.all([engineUrl(), berth.url].map((base) => postJson(base + path, body)));
+    const [own, ours] = await Promise.all([engineOf('tiny').url, berth.url].map((base) => postJson(base + path, body)));
     expect(ours).toEqual(own);
     expect(own?.status).toBe(status);
   });
 
-  test('a client that leaves a stream ends its generation', async () => {
+  test('two models answer side by side, each under its own name', async () => {
+    const asked = Array.from({ length: 6 }, async (_, index) =>
+      index % 2 === 0
+        ? (await clientOf().chat.completions.create({ ...helloTo('tiny'), max_tokens: 5 })).model
+        : (await clientOf().embeddings.create({ model: 'embedder', input: 'A ship' })).model,
+    );
+    expect(await Promise.all(asked)).toEqual(['tiny', 'embedder', 'tiny', 'embedder', 'tiny', 'embedder']);
+    expect(engines()).toHaveLength(2);
+    embedder = engineOf('embedder');
+  });
+
+  test('a client that leaves ends its generation, streamed or not', async () => {
+    const engine = engineOf('tiny');
     const stream = await openStream(berth.url, 'tiny');
     await stream.firstEvent;
-    expect(await runningRequests()).toBe(1);
+    expect(await runningRequests(engine)).toBe(1);
     stream.close();
-    await eventually('the engine to run nothing', async () => (await runningRequests()) === 0);
+    measured.push(`after a client left a stream the engine ran nothing within ${await idleAfterMs(engine)} ms`);
+
+    const leaving = new AbortController();
+    const endless = JSON.stringify({ ...helloTo('tiny'), max_tokens: CONTEXT - 100, ignore_eos: true });
+    const headers = { 'content-type': 'application/json' };
+    const called = fetch(`${berth.url}/v1/chat/completions`, { method: 'POST', headers, body: endless, signal: leaving.signal });
+    await eventually('the call to run', async () => (await runningRequests(engine)) === 1);
+    leaving.abort();
+    await expect(called).rejects.toThrow();
+    measured.push(`after a client left a call the engine ran nothing within ${await idleAfterMs(engine)} ms`);
   });
 
   test('killed while it streams it says so in its own words, and the next request is answered by a new one', async () => {
     const stream = await openStream(berth.url, 'tiny');
     await stream.firstEvent;
-    const [before] = engines();
-    process.kill(await pidOf('VLLM::EngineCore'), 'SIGKILL');
+    const before = engineOf('tiny');
+    process.kill(await processOf(before, 'VLLM::EngineCore'), 'SIGKILL');
     await eventually('the stream to end', () => stream.ended());
     expect(stream.errorFrames()).toEqual([expect.stringContaining('EngineCore encountered an issue')]);
     // For a moment it still answers, with 500, which passes through like any answer of an engine.
-    await eventually('its API server to exit', () => !isProcessAlive(before?.pid ?? 0));
-    const next = client.chat.completions.create({ ...helloTo('tiny'), max_tokens: 5 });
-    await eventually('another engine', () => engines().some(({ name }) => name !== before?.name), LOAD_MS);
-    const loading = engines().find(({ name }) => name !== before?.name);
+    await eventually('its API server to exit', () => !isProcessAlive(before.pid));
+    const beganAtMs = performance.now();
+    const next = clientOf().chat.completions.create({ ...helloTo('tiny'), max_tokens: 5 });
+    const loading = await eventually('another engine', () => enginesOf('tiny').find(({ name }) => name !== before.name), LOAD_MS);
 
     const { services } = JSON.parse(readFileSync(join(folder.path, '.berth/run/up.json'), 'utf8')) as {
       readonly services: Readonly<Record<string, { readonly pid: number }>>;
     };
     process.kill(services['orchestrator']?.pid ?? 0, 'SIGKILL');
     expect((await next).model).toBe('tiny');
-    expect(engines()).toEqual([loading]);
+    expect(enginesOf('tiny').map(({ name }) => name)).toEqual([loading.name]);
+    measured.push(
+      `after the crash, with the orchestrator killed while it loaded, the next answer came after ${seconds(performance.now() - beganAtMs)}`,
+    );
   });
 
   test('idle, it is stopped with all its processes, and its port is free', async () => {
-    const [engine] = engines();
-    const url = engineUrl();
-    await eventually('its record to go', () => engines().length === 0, LOAD_MS);
-    expect(isProcessAlive(engine?.pid ?? 0)).toBe(false);
-    expect(sessionOf(engine?.pid ?? 0)).toEqual([]);
-    expect(await isAnswering(`${url}/health`)).toBe(false);
+    await eventually('its record to go', () => !isRecorded(embedder), LOAD_MS);
+    expect(await leftOf(embedder)).toEqual({ alive: false, processes: [], answers: false });
+  });
+
+  test('stopped by an operator it drains first, and leaves no process', async () => {
+    const engine = engineOf('tiny');
+    const stream = await openStream(berth.url, 'tiny');
+    await stream.firstEvent;
+    await fetch(`${berth.url}/admin/v1/models/tiny/stop`, { method: 'POST' });
+    await eventually('the drain', async () => (await stateOf('tiny')) === 'draining');
+    // vLLM would cut it: it is asked to stop only when nothing is in flight.
+    expect([stream.ended(), isProcessAlive(engine.pid), await runningRequests(engine)]).toEqual([false, true, 1]);
+    stream.close();
+    const beganAtMs = performance.now();
+    await eventually('its record to go', () => !isRecorded(engine), LOAD_MS);
+    measured.push(`from the end of its last stream to the end of a drained engine ${seconds(performance.now() - beganAtMs)}`);
+    expect(stream.errorFrames()).toEqual([]);
+    expect(await leftOf(engine)).toEqual({ alive: false, processes: [], answers: false });
   });
 
   test('Ctrl-C with a stream open ends everything, although a vLLM that is asked to stop waits for its clients', async () => {
-    await client.chat.completions.create({ ...helloTo('tiny'), max_tokens: 5 });
+    await clientOf().chat.completions.create({ ...helloTo('tiny'), max_tokens: 5 });
     const stream = await openStream(berth.url, 'tiny');
     await stream.firstEvent;
     process.kill(-berth.pid, 'SIGINT');
@@ -120,65 +180,74 @@ describe.skipIf(program === null)(`a real vLLM on the CPU${skipped}`, { timeout:
   });
 });
 
+/** The same tiny model twice: as it is, and turned into one that embeds. */
 function catalogOf(source: string): object {
+  const shared = {
+    source,
+    command: [program, 'serve'],
+    env: { HF_HUB_OFFLINE: 1, VLLM_NO_USAGE_STATS: 1, VLLM_ENABLE_RESPONSES_API_STORE: 1 },
+    kvCache: '1GiB',
+    gpus: 0,
+    loadTimeout: `${LOAD_MS / 60_000}m`,
+  };
+  const args = ['--max-num-seqs', 4, '--dtype', 'float32', '--enforce-eager', '--max-model-len'];
   return {
     host: { runtime: 'process' },
+    coldStart: { heartbeatAfter: '1s', heartbeatEvery: '1s' },
+    drain: { timeout: `${LOAD_MS / 60_000}m` },
     models: {
       tiny: {
-        source,
+        ...shared,
         aliases: ['tiny-alias'],
-        command: [program, 'serve'],
-        args: ['--max-model-len', CONTEXT, '--max-num-seqs', 4, '--dtype', 'float32', '--enforce-eager'],
-        env: { HF_HUB_OFFLINE: 1, VLLM_NO_USAGE_STATS: 1 },
-        kvCache: '1GiB',
-        gpus: 0,
-        loadTimeout: `${LOAD_MS / 60_000}m`,
-        idleTimeout: '30s',
+        args: [...args, CONTEXT, '--enable-auto-tool-choice', '--tool-call-parser', 'hermes'],
+        idleTimeout: '30m',
       },
+      embedder: { ...shared, args: [...args, 2048, '--runner', 'pooling'], idleTimeout: '90s' },
     },
   };
 }
 
-/** Engines that have a record, by the process that leads each one's session. */
-function engines(): readonly { readonly name: string; readonly pid: number }[] {
-  const directory = join(folder.path, '.berth/run');
-  return readdirSync(directory)
-    .filter((name) => name.endsWith('.started'))
-    .map((name) => ({ name, pid: Number(readFileSync(join(directory, name), 'utf8').split('\n')[0]) }));
+function clientOf() {
+  return berth.client.withOptions({ timeout: LOAD_MS });
 }
 
-/** Where the one engine listens: its own command line says it. */
-function engineUrl(): string {
-  const words = readFileSync(`/proc/${engines()[0]?.pid ?? 0}/cmdline`, 'utf8').split('\0');
-  return `http://127.0.0.1:${words[words.indexOf('--port') + 1] ?? ''}`;
+function engines(): readonly RecordedEngine[] {
+  return recordedEngines(folder.path);
 }
 
-function sessionOf(pid: number): readonly number[] {
-  return readdirSync('/proc')
-    .map(Number)
-    .filter((member) => Number.isInteger(member) && isProcessAlive(member))
-    .filter((member) => statFields(member)[3] === String(pid));
+function enginesOf(model: string): readonly RecordedEngine[] {
+  return engines().filter((engine) => engine.model === model);
 }
 
-/** What follows the name in `/proc/PID/stat`; the session is the fourth (proc(5)). */
-function statFields(pid: number): readonly string[] {
-  try {
-    return readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /s, '')
-      .split(' ');
-  } catch {
-    return []; // it ended meanwhile
-  }
+/** By name: the command line of an engine that is ending tells no model any more. */
+function isRecorded(engine: RecordedEngine): boolean {
+  return engines().some(({ name }) => name === engine.name);
 }
 
-async function pidOf(title: string): Promise<number> {
-  const [engine] = engines();
-  return eventually(title, () => sessionOf(engine?.pid ?? 0).find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith(title)));
+function engineOf(model: string): RecordedEngine {
+  const [engine] = enginesOf(model);
+  if (engine === undefined) throw new Error(`no engine of ${model} has a record`);
+  return engine;
 }
 
-async function runningRequests(): Promise<number> {
-  const text = await (await fetch(`${engineUrl()}/metrics`)).text();
-  return Number(/^vllm:num_requests_running\{.*\} (\S+)$/mu.exec(text)?.[1]);
+async function stateOf(model: string): Promise<string> {
+  const { berth: told } = (await (await fetch(`${berth.url}/v1/models/${model}`)).json()) as { readonly berth: { readonly state: string } };
+  return told.state;
+}
+
+/** Milliseconds until the engine's own gauge says that nothing runs, polled all the time. */
+async function idleAfterMs(engine: RecordedEngine): Promise<number> {
+  const beganAtMs = performance.now();
+  await eventually('the engine to run nothing', async () => (await runningRequests(engine)) === 0);
+  return Math.round(performance.now() - beganAtMs);
+}
+
+async function leftOf(engine: RecordedEngine) {
+  return { alive: isProcessAlive(engine.pid), processes: sessionOf(engine.pid), answers: await isAnswering(`${engine.url}/health`) };
+}
+
+function seconds(ms: number | undefined): string {
+  return `${((ms ?? Number.NaN) / 1000).toFixed(1)} s`;
 }
 
 async function postJson(url: string, body: object) {

@@ -5,10 +5,12 @@ export { resolveCatalogPath } from './catalog/resolve-catalog-path.ts';
 export { catalogJsonSchema } from './schema/catalog-schema.ts';
 export { findModel } from './settings.ts';
 export type {
+  AdminKeySettings,
   Catalog,
   CatalogProblem,
   EngineKind,
   HostSettings,
+  KeySettings,
   ModelSettings,
   ModelSource,
   ProtocolSettings,

@@ -1,4 +1,4 @@
-import type { EngineMount, ModelName } from '@berth/core';
+import type { EngineMount, ModelName, PlacementRight } from '@berth/core';
 import type { Secret } from './values/secret.ts';
 
 /** A catalog as it is used: checked, frozen all through, every value in our units, every default filled in. */
@@ -11,6 +11,10 @@ export interface Catalog {
   readonly models: readonly ModelSettings[];
   /** The model that each name or alias asks for. Has no prototype; read it with `findModel`. */
   readonly modelsByName: Readonly<Record<string, ModelSettings>>;
+  /** Who may use the API; empty: everybody. */
+  readonly keys: readonly KeySettings[];
+  /** Who may use the admin API; empty: nobody if there are keys, else everybody. */
+  readonly adminKeys: readonly AdminKeySettings[];
   /** What is allowed but seldom meant, for the log and for `berth check`. */
   readonly warnings: readonly CatalogProblem[];
 }
@@ -92,6 +96,8 @@ export interface ModelSettings {
   readonly probe: { readonly path: string; readonly body: Readonly<Record<string, unknown>> } | null;
   /** 0: on the CPU. More than one: tensor parallel. */
   readonly gpus: number;
+  /** Requests that one edge replica sends to an endpoint of it at once. */
+  readonly maxInFlight: number;
   readonly pinned: boolean;
   readonly preload: boolean;
   /** KV cache per GPU (in main memory when `gpus` is 0); `null` for `engine: openai`, which gets no vLLM flags. */
@@ -103,6 +109,29 @@ export interface ModelSettings {
   readonly pullTimeoutMs: number;
 }
 
+/** One key of the API. */
+export interface KeySettings {
+  /** For logs and messages. */
+  readonly id: string;
+  /** Of the key, 64 lower-case hex digits. */
+  readonly sha256: Secret;
+  /** The models that it may use. Requests by alias are judged by the model's own name. */
+  readonly models: readonly ModelName[];
+  /** The strongest one; it includes those before it. */
+  readonly right: PlacementRight;
+  /** Requests in flight per edge process; `null`: no limit. */
+  readonly maxInFlight: number | null;
+  /** Requests within any 60 s per edge process; `null`: no limit. */
+  readonly requestsPerMinute: number | null;
+}
+
+/** One key of the admin API. */
+export interface AdminKeySettings {
+  readonly id: string;
+  /** Of the key, 64 lower-case hex digits. */
+  readonly sha256: Secret;
+}
+
 /** Durations and limits of requests, leases, placements and stops. Every one is a setting. */
 export interface ProtocolSettings {
   readonly coldStart: {
@@ -112,6 +141,8 @@ export interface ProtocolSettings {
     readonly streamWaitMs: number | null;
     readonly heartbeatAfterMs: number;
     readonly heartbeatEveryMs: number;
+    /** Waiters of a model that an edge replica lets in at first when the model is ready. */
+    readonly letIn: number;
     /** Waiters per model over all edge replicas. */
     readonly maxWaiters: number;
   };
@@ -121,6 +152,8 @@ export interface ProtocolSettings {
     readonly timeoutMs: number | null;
     /** Longest time to connect to an engine. */
     readonly connectTimeoutMs: number;
+    /** Longest time without a byte of a request's body, while the edge wants one. */
+    readonly bodyIdleTimeoutMs: number;
   };
   /** `idleTimeoutMs`: longest silence inside a stream, counting data only. */
   readonly streams: { readonly idleTimeoutMs: number };

@@ -6,6 +6,7 @@ export { BucketTally } from './metrics/bucket-tally.ts';
 export { EDGE_METRICS } from './metrics/edge-definitions.ts';
 export { LabelCounts } from './metrics/label-counts.ts';
 export { MetricSet } from './metrics/metric-set.ts';
+export type { Scrape } from './metrics/metric-set.ts';
 export type { HistogramSample, Labels, MetricDefinition, Sample } from './metrics/metric-set.ts';
 export { ORCHESTRATOR_METRICS } from './metrics/orchestrator-definitions.ts';
 export type { LogFields } from './log-fields.ts';

@@ -9,6 +9,8 @@ export interface CommandSettings {
   readonly port: number;
   /** `null`: Berth starts a Redis of its own. */
   readonly redisUrl: Secret | null;
+  /** What `status` and `stop` show to an edge whose catalog has keys. */
+  readonly adminKey: Secret | null;
   /** Absolute. */
   readonly catalogPath: string;
   readonly configIsSet: boolean;
@@ -22,6 +24,7 @@ const schema = z.object({
   BERTH_HOST: environmentFields.host('127.0.0.1'),
   BERTH_PORT: environmentFields.port(8000),
   BERTH_REDIS_URL: environmentFields.redisUrl().optional(),
+  BERTH_ADMIN_KEY: environmentFields.secret().optional(),
   BERTH_CONFIG: environmentFields.path().optional(),
   DOCKER_HOST: z.string().optional(),
   HOME: z.string().optional(),
@@ -34,6 +37,7 @@ export function readCommandSettings(env: NodeJS.ProcessEnv, cwd: string): Comman
     host: parsed.BERTH_HOST,
     port: parsed.BERTH_PORT,
     redisUrl: parsed.BERTH_REDIS_URL ?? null,
+    adminKey: parsed.BERTH_ADMIN_KEY ?? null,
     catalogPath: resolveCatalogPath({ BERTH_CONFIG: parsed.BERTH_CONFIG, cwd }),
     configIsSet: parsed.BERTH_CONFIG !== undefined,
     stateDirectory: resolve(cwd, '.berth'),

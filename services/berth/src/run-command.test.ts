@@ -1,10 +1,28 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import type { AdminState } from '@berth/contracts';
+import { describe, expect, test } from 'vitest';
 import { runCommand } from './run-command.ts';
+
+const EMPTY_STATE: AdminState = {
+  version: 1,
+  nowMs: 0,
+  leader: null,
+  readingsAvailable: null,
+  problems: [],
+  gpus: [],
+  endpoints: [],
+  placements: [],
+  claims: [],
+  wishes: [],
+  quarantines: [],
+  edges: [],
+  models: [],
+};
 
 async function run(args: readonly string[], options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {}) {
   const lines: string[] = [];
@@ -62,4 +80,69 @@ test('status says so when what answers is no edge', async () => {
   server.closeAllConnections();
   expect(exitCode).toBe(1);
   expect(output).toContain('no edge of this version');
+});
+
+describe('of an edge whose catalog has keys', () => {
+  const KEY = 'key-of-an-admin-1234';
+
+  /** Answers as an edge does: 401 without the right key, 403 where nobody has one. */
+  async function startEdge(status: 401 | 403): Promise<{ readonly url: string } & AsyncDisposable> {
+    const error = {
+      message: 'berth.yaml has keys and no adminKeys.',
+      type: 'invalid_request_error',
+      param: null,
+      code: 'ADMIN_KEY_NEEDED',
+    };
+    const server = createServer((request, response) => {
+      const known = request.headers.authorization === `Bearer ${KEY}` && status === 401;
+      response.writeHead(known ? 200 : status, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(known ? EMPTY_STATE : { error }));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    // A listening TCP server has an address of this kind.
+    const { port } = server.address() as AddressInfo;
+    return {
+      url: `http://127.0.0.1:${port}`,
+      [Symbol.asyncDispose]: async () => {
+        server.closeAllConnections();
+        server.close();
+      },
+    };
+  }
+
+  test.each([['status'], ['stop', '--all']])('%s shows the key of BERTH_ADMIN_KEY', async (...args) => {
+    await using edge = await startEdge(401);
+    expect(await run([...args, '--url', edge.url], { env: { BERTH_ADMIN_KEY: KEY } })).toMatchObject({ exitCode: 0 });
+  });
+
+  test.each([['status'], ['stop', '--all']])('%s says which key to set, and never prints one', async (...args) => {
+    await using edge = await startEdge(401);
+    const missing = await run([...args, '--url', edge.url]);
+    expect(missing).toMatchObject({
+      exitCode: 1,
+      output: expect.stringContaining('Set BERTH_ADMIN_KEY to the key of an entry of adminKeys'),
+    });
+    const wrong = await run([...args, '--url', edge.url], { env: { BERTH_ADMIN_KEY: 'another-key-1234' } });
+    expect(wrong).toMatchObject({ exitCode: 1, output: expect.stringContaining('BERTH_ADMIN_KEY is no admin key') });
+    expect(wrong.output).not.toContain('another-key-1234');
+  });
+
+  test('says what the catalog lacks where nobody has an admin key', async () => {
+    await using edge = await startEdge(403);
+    expect(await run(['status', '--url', edge.url])).toMatchObject({ exitCode: 1, output: expect.stringContaining('no adminKeys') });
+  });
+});
+
+test('check says whether the API is open', async () => {
+  const cwd = mkdtempSync(join(tmpdir(), 'check-'));
+  const models = 'models:\n  a: { source: org/a }\n';
+  writeFileSync(join(cwd, 'berth.yaml'), models);
+  expect((await run(['check'], { cwd })).output).toContain('no keys: the API is open');
+  const entries = `keys:\n  - { id: one, sha256: "${'1'.repeat(64)}" }\n  - { id: two, sha256: "${'2'.repeat(64)}", models: [b] }\nadminKeys: [{ id: root, sha256: "${'3'.repeat(64)}" }]\n`;
+  writeFileSync(join(cwd, 'berth.yaml'), models + entries);
+  const { exitCode, output } = await run(['check'], { cwd });
+  expect(exitCode).toBe(0);
+  expect(output).toContain('2 keys, 1 admin key');
+  expect(output).toContain('berth.yaml:5: keys[1].models[0]: "b" matches no model');
+  rmSync(cwd, { recursive: true });
 });

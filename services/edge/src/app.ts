@@ -3,21 +3,28 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Catalog } from '@berth/config';
 import type { EdgeSession, PlacementClient, RegistryReader } from '@berth/core';
 import { OperationalError } from '@berth/core';
+import type { Scrape } from '@berth/telemetry';
 import { errorAnswer, unexpectedAnswer } from './errors/error-answer.ts';
+import { adminGate } from './keys/admin-gate.ts';
+import { ApiAccess } from './keys/api-access.ts';
 import { EndpointWaits } from './placement/endpoint-waits.ts';
+import { LetInGate } from './placement/let-in-gate.ts';
 import { PlacementWatch } from './placement/placement-watch.ts';
 import { SharedPlacements } from './placement/shared-placements.ts';
 import { WishList } from './placement/wish-list.ts';
 import { EngineProxy } from './proxy/engine-proxy.ts';
+import { ResponseById } from './proxy/response-by-id.ts';
 import { canonicalPath } from './proxy/request-path.ts';
-import { Upstreams } from './proxy/upstream.ts';
+import { Upstreams } from './upstream/upstreams.ts';
 import { adminModels } from './routes/admin-models.ts';
 import { adminState } from './routes/admin-state.ts';
-import { engineRoutes } from './routes/engine.ts';
+import { engineRoutes, methodNotAllowed } from './routes/engine.ts';
 import { frontPage } from './routes/front-page.ts';
 import { health } from './routes/health.ts';
 import { metricsRoute } from './routes/metrics.ts';
 import { models } from './routes/models.ts';
+import { storedResponses } from './routes/responses.ts';
+import { warm } from './routes/warm.ts';
 import type { EdgeAppSettings } from './settings.ts';
 import type { EdgeLogger } from './telemetry/edge-logger.ts';
 import type { EdgeMetrics } from './telemetry/edge-metrics.ts';
@@ -30,8 +37,10 @@ export interface EdgeAppParts {
   readonly registry: RegistryReader;
   readonly logger: EdgeLogger;
   readonly metrics: EdgeMetrics;
+  /** What `GET /metrics` answers, where that is more than this process' own metrics. */
+  readonly scrape?: () => Promise<Scrape>;
   readonly settings: EdgeAppSettings;
-  /** Epoch ms. */
+  /** Epoch ms that never go back. */
   readonly nowMs: () => number;
   readonly newRequestId: () => string;
   /** Bull Board, mounted under `/admin/queues`. */
@@ -59,10 +68,18 @@ export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
   const wishes = new WishList(parts.registry, settings.replicaId, nowMs);
   const upstreams = new Upstreams({ reach: settings.reach, connectTimeoutMs: catalog.protocol.requests.connectTimeoutMs });
   session.onLeaseEnding((generation) => upstreams.closeFor(generation));
-  const waits = new EndpointWaits({ ...parts, placements: new SharedPlacements(parts.placements), watch, wishes });
+  const waits = new EndpointWaits({
+    ...parts,
+    placements: new SharedPlacements(parts.placements),
+    watch,
+    wishes,
+    gate: new LetInGate(catalog.protocol.coldStart.letIn),
+  });
   const requestLog = new RequestLog(parts.logger, settings.replicaId);
+  const keys = new ApiAccess(catalog, nowMs);
   const proxy = new EngineProxy({
     ...parts,
+    keys,
     requestLog,
     upstreams,
     waits,
@@ -70,25 +87,35 @@ export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
     protocol: catalog.protocol,
     retryPausesMs: settings.retryPausesMs,
   });
+  const gate = adminGate(catalog);
   const lifecycle = { shuttingDown: false };
 
   const hono = new Hono<EdgeEnv>({ getPath: (request, options) => pathOf(options?.env?.incoming.url ?? targetOf(request.url)) });
+  hono.use('/', gate);
+  hono.use('/admin/*', gate);
   hono.route('/', engineRoutes(proxy));
-  hono.route('/', models({ catalog, watch }));
-  hono.route('/', metricsRoute(parts.metrics));
+  hono.route('/', storedResponses(new ResponseById({ ...parts, keys, requestLog, upstreams, watch, protocol: catalog.protocol })));
+  hono.route('/', models({ catalog, keys, watch }));
+  hono.route('/', metricsRoute(parts.scrape ?? (() => parts.metrics.set.scrape())));
+  hono.route('/', warm({ ...parts, keys, watch }));
   hono.route('/', health({ session, watch, lifecycle, nowMs }));
   hono.route('/', adminState({ catalog, watch }));
   hono.route('/', adminModels({ catalog, registry: parts.registry, newId: parts.newRequestId }));
   hono.route('/', frontPage({ catalog, watch }));
   if (board !== undefined) {
     hono.get('/admin/queues/', (context) => context.redirect('/admin/queues'));
-    hono.route('/admin/queues', board);
+    // An application of its own: its overlapping patterns would keep Hono from using its fastest router for all routes.
+    const queues = new Hono<EdgeEnv>().route('/admin/queues', board);
+    hono.all('/admin/queues', (context) => queues.fetch(context.req.raw, context.env));
+    hono.all('/admin/queues/*', (context) => queues.fetch(context.req.raw, context.env));
   }
   hono.onError((error, context) => {
     parts.logger.error({ route: context.req.path.slice(0, 200), err: error }, 'request handler failed');
     return context.body(unexpectedAnswer('openai').body, 500, { 'content-type': 'application/json' });
   });
   hono.notFound((context) => {
+    const notAllowed = methodNotAllowed(context);
+    if (notAllowed !== null) return notAllowed;
     const { method, path } = context.req;
     const answer = errorAnswer(
       new OperationalError({

@@ -40,7 +40,7 @@ test('what is still in flight after the grace is cut, at the engine too, and who
   const told = await waiting;
   expect(told.status).toBe(503);
   expect(Number(told.headers.get('retry-after'))).toBeGreaterThan(0);
-  expect(await heard.text()).toMatch(/^: berth .*data: \{"error":.*ask again after Retry-After/s);
+  expect(await heard.text()).toMatch(/^: berth .*data: \{"error":.*Ask again after Retry-After/s);
   await closing;
   await lost;
   await engine.seen[0]?.aborted;

@@ -1,9 +1,24 @@
 import { once } from 'node:events';
-import { Server } from 'node:http';
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
+import type { Duplex } from 'node:stream';
+import { getRequestListener, RequestError } from '@hono/node-server';
 import { OperationalError } from '@berth/core';
 import type { EdgeApp } from './app.ts';
+import { unexpectedAnswer } from './errors/error-answer.ts';
+import { expectContinue } from './proxy/expect-continue.ts';
+import {
+  answerRefusal,
+  LONGEST_HEAD_BYTES,
+  NO_TUNNELS,
+  NO_URL,
+  refusalOf,
+  refusalOfError,
+  refusalResponse,
+  UNKNOWN_EXPECTATION,
+  writeRefusal,
+} from './server-limits.ts';
 
 /** How long a client may take for the head of its request. */
 const HEAD_TIMEOUT_MS = 60_000;
@@ -16,16 +31,64 @@ const GRACE_FOR_ENGINES = 0.8;
 
 /**
  * The HTTP server around the application, not listening yet. Node's own `requestTimeout` is off: a request may wait for its model for as
- * long as the edge's own deadlines say.
+ * long as the edge's own deadlines say. What is no proper request is refused here, in the form that clients know.
  */
 export function createEdgeServer(app: EdgeApp): Server {
-  const server = createAdaptorServer({
-    fetch: app.hono.fetch,
+  const serve = getRequestListener(app.hono.fetch, {
     overrideGlobalObjects: false,
-    serverOptions: { requestTimeout: 0, headersTimeout: HEAD_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS, noDelay: true },
+    // Clients of HTTP/1.0 need not name one; no route looks at it.
+    hostname: 'localhost',
+    errorHandler: (error) =>
+      error instanceof RequestError ? refusalResponse(NO_URL) : new Response(unexpectedAnswer('openai').body, { status: 500 }),
   });
-  if (!(server instanceof Server)) throw new TypeError('an HTTP/1.1 server was asked for');
+  const take = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    const refusal = refusalOf(incoming);
+    if (refusal !== null) return answerRefusal(refusal, outgoing);
+    if (outgoing.socket === null) closeWithConnection(incoming, outgoing);
+    void serve(incoming, outgoing);
+  };
+  const server = createServer(
+    {
+      requestTimeout: 0,
+      headersTimeout: HEAD_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      noDelay: true,
+      maxHeaderSize: LONGEST_HEAD_BYTES,
+      requireHostHeader: false,
+    },
+    take,
+  );
+  server.maxHeadersCount = 0;
+  server.on('checkContinue', (incoming, outgoing) => {
+    expectContinue(incoming, outgoing);
+    take(incoming, outgoing);
+  });
+  server.on('checkExpectation', (_, outgoing) => answerRefusal(UNKNOWN_EXPECTATION, outgoing));
+  server.on('connect', (_, socket) => writeRefusal(NO_TUNNELS, socket));
+  server.on('clientError', refuseMalformed);
   return server;
+}
+
+/** A broken request; where an answer is on its way in the same connection, only the end of the connection can tell. */
+function refuseMalformed(error: Error, socket: Duplex): void {
+  // What Node's own handler looks at: the answer that is being written to this socket.
+  const answer: unknown = Reflect.get(socket, '_httpMessage');
+  const answering = typeof answer === 'object' && answer !== null && Reflect.get(answer, 'headersSent') === true;
+  if (socket.writable && !answering) writeRefusal(refusalOfError(Reflect.get(error, 'code')), socket);
+  else socket.destroy(error);
+}
+
+/**
+ * Node tells an answer of the end of its connection only once it is written there; one that is queued behind another (a pipelined request)
+ * would never learn that its client is gone.
+ */
+function closeWithConnection(incoming: IncomingMessage, outgoing: ServerResponse): void {
+  const closed = (): void => {
+    outgoing.destroyed = true;
+    outgoing.emit('close');
+  };
+  incoming.socket.once('close', closed);
+  outgoing.once('socket', () => incoming.socket.off('close', closed));
 }
 
 /** Resolves with the URL it listens at. Throws `PORT_TAKEN`, and `INVALID_SETTINGS` for an address that is not this machine's. */

@@ -25,6 +25,8 @@ export interface EdgeSettings {
   readonly secrets: readonly string[];
   /** How long requests in flight may go on after the stop signal. */
   readonly shutdownGraceMs: number;
+  /** Edge replicas, each in a process of its own, behind the one port. */
+  readonly workers: number;
 }
 
 export const RETRY_PAUSES_MS: readonly number[] = [500, 2500];
@@ -36,6 +38,7 @@ const environmentSchema = z.object({
   BERTH_CONFIG: environmentFields.path().optional(),
   BERTH_REACH: environmentFields.reach('address'),
   BERTH_LOG_LEVEL: environmentFields.logLevel(),
+  BERTH_EDGE_WORKERS: z.coerce.number({ error: 'is no number. Write how many processes, or auto' }).int().min(1).max(64).default(1),
   BERTH_SHUTDOWN_GRACE_MS: z.coerce.number({ error: 'is not a number of milliseconds' }).int().min(0).default(10_000),
 });
 
@@ -52,5 +55,6 @@ export function readEdgeSettings(environment: Readonly<Record<string, string | u
     logLevel: values.BERTH_LOG_LEVEL,
     secrets: [decodeURIComponent(new URL(redisUrl).password)].filter((secret) => secret !== ''),
     shutdownGraceMs: values.BERTH_SHUTDOWN_GRACE_MS,
+    workers: values.BERTH_EDGE_WORKERS,
   });
 }

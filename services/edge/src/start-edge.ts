@@ -5,7 +5,9 @@ import { asId } from '@berth/core';
 import type { EdgeReplicaId } from '@berth/core';
 import { createEdgeSession, createPlacementBoard, createPlacementClient, createRegistryReader } from '@berth/redis';
 import type { RedisTarget } from '@berth/redis';
+import type { MetricSet, Scrape } from '@berth/telemetry';
 import { createEdgeApp } from './app.ts';
+import { logAccess } from './keys/log-access.ts';
 import { adminQueues } from './routes/admin-queues.ts';
 import { closeGracefully, createEdgeServer, listen } from './server.ts';
 import { RETRY_PAUSES_MS } from './settings.ts';
@@ -23,9 +25,14 @@ export interface RunningEdge extends AsyncDisposable {
 
 /**
  * Starts an edge on real Redis; resolves when it listens, whether or not Redis answers yet. Throws `INVALID_CATALOG`, `PORT_TAKEN`,
- * `INVALID_SETTINGS`; what was opened before is closed again.
+ * `INVALID_SETTINGS`; what was opened before is closed again. `scrapeAll`: where this is one of several processes that answer as one, gives
+ * the metrics of all.
  */
-export async function startEdge(settings: EdgeSettings, logger: EdgeLogger): Promise<RunningEdge> {
+export async function startEdge(
+  settings: EdgeSettings,
+  logger: EdgeLogger,
+  options: { readonly scrapeAll?: (own: MetricSet) => () => Promise<Scrape> } = {},
+): Promise<RunningEdge> {
   await using opened = new AsyncDisposableStack();
   const { configPath } = settings;
   const catalog = loadCatalog({
@@ -59,6 +66,7 @@ export async function startEdge(settings: EdgeSettings, logger: EdgeLogger): Pro
       registry,
       logger,
       metrics,
+      ...(options.scrapeAll === undefined ? {} : { scrape: options.scrapeAll(metrics.set) }),
       settings: { replicaId, reach: settings.reach, retryPausesMs: RETRY_PAUSES_MS },
       nowMs,
       newRequestId: randomUUID,
@@ -67,8 +75,11 @@ export async function startEdge(settings: EdgeSettings, logger: EdgeLogger): Pro
   );
   const server = createEdgeServer(app);
   const url = await listen(server, settings);
-  if (!isLoopback(settings.host)) logger.warn({ host: settings.host }, 'api opened to the network without keys');
-  logger.info({ url, models: catalog.models.length, reach: settings.reach }, 'edge started');
+  logAccess(logger, catalog, settings.host);
+  logger.info(
+    { url, models: catalog.models.length, keys: catalog.keys.length, adminKeys: catalog.adminKeys.length, reach: settings.reach },
+    'edge started',
+  );
   opened.defer(async () => {
     app.beginShutdown();
     await closeGracefully(server, settings.shutdownGraceMs, () => app.endWaits());
@@ -81,8 +92,4 @@ export async function startEdge(settings: EdgeSettings, logger: EdgeLogger): Pro
 /** Epoch ms that never go back. */
 function nowMs(): number {
   return performance.timeOrigin + performance.now();
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }

@@ -95,3 +95,42 @@ describe('an out-of-memory', () => {
     expect((await host.endpointOf('greedy'))?.allocations[0]?.vramMiB).toBe(5_256);
   });
 });
+
+describe('load times', () => {
+  test.each([
+    ['on a GPU', {}, { gpuProduct: 'Card', gpuCount: 1 }],
+    ['on the CPU', { gpus: 0 }, { gpuProduct: 'CPU', gpuCount: 0, vramMiB: null }],
+  ])('of a model %s are learned, and told as progress and time left while it loads again', async (_, settings, learned) => {
+    const engineIs = { weightsMiB: 1_000, loadMs: 600 };
+    await using host = await startHost({ redisUrl: redis.url, models: { one: { ...settings, engineIs } } });
+    await host.request('one');
+    const [footprint] = await host.footprints();
+    expect(footprint).toMatchObject(learned);
+    expect(footprint?.loads).toHaveLength(1);
+    expect(Object.keys(footprint?.loads[0]?.byPhaseMs ?? {})).toContain('probing');
+    await host.reader.putStopRequest({ id: 'stop', target: { kind: 'all' }, force: true, deadlineMs: null });
+    await eventually('the stop', async () => (await host.state()).endpoints.length === 0);
+
+    const again = host.request('one');
+    const status = await eventually('a report of its load', async () => {
+      const [one] = await host.reader.readPlacementStatuses();
+      return one?.stage === 'starting' && one.detail !== null && one;
+    });
+    expect(status.etaMs).toBeGreaterThan(0);
+    expect(status.etaMs).toBeLessThanOrEqual(footprint?.loads[0]?.totalMs ?? 0);
+    expect(status.progress).toBeLessThan(1);
+    await again;
+    expect((await host.footprints())[0]?.loads).toHaveLength(2);
+  });
+
+  test('are not told before the first load', async () => {
+    await using host = await startHost({ redisUrl: redis.url, models: { one: { engineIs: { loadMs: 400 } } } });
+    const first = host.request('one');
+    const status = await eventually('a report of its load', async () => {
+      const [one] = await host.reader.readPlacementStatuses();
+      return one?.stage === 'starting' && one.detail !== null && one;
+    });
+    expect(status).toMatchObject({ etaMs: null, progress: null });
+    await first;
+  });
+});

@@ -135,11 +135,8 @@ const BAD: readonly (readonly [string, string, readonly string[]])[] = [
   ],
   [
     'what is not supported yet',
-    'models: { m: { source: x/y, memory: { utilization: 0.4 } } }\nkeys: [{ id: a }]',
-    [
-      '1: models.m.memory.utilization: is not supported yet. Size the model with kvCache instead',
-      '2: keys: is not supported yet. The API is open: keep Berth on 127.0.0.1, or put a proxy that checks keys in front',
-    ],
+    'models: { m: { source: x/y, memory: { utilization: 0.4 } } }',
+    ['1: models.m.memory.utilization: is not supported yet. Size the model with kvCache instead'],
   ],
   [
     'durations that do not go together',

@@ -7,6 +7,7 @@ import { hostSchema, protocolShape } from '../schema/host-schema.ts';
 import type { CatalogProblem } from '../settings.ts';
 import { formatDuration } from '../values/parse-duration.ts';
 import { formatMemory } from '../values/parse-memory.ts';
+import { checkKeys, warnAboutKeys } from './check-keys.ts';
 import { checkEnvironment, checkModel, checkVolumes } from './check-model.ts';
 import type { Finding } from './check-model.ts';
 import { inOrder, isRecord } from './read-document.ts';
@@ -22,13 +23,24 @@ type Raw = Readonly<Record<string, unknown>>;
 export function checkCatalog(document: CatalogDocument, raw: Raw): { problems: CatalogProblem[]; shape?: CatalogShape } {
   const parsed = catalogSchema.safeParse(raw, { error: describeIssue });
   const shape = parsed.success ? [] : shapeProblems(document, catalogSchema, parsed.error.issues);
-  const rules = [...checkHost(raw), ...checkProtocol(raw), ...checkDefaults(raw), ...checkModels(raw), ...checkNames(raw)];
+  const rules = [
+    ...checkHost(raw),
+    ...checkProtocol(raw),
+    ...checkDefaults(raw),
+    ...checkModels(raw),
+    ...checkNames(raw),
+    ...checkKeys(raw),
+  ];
   const problems = inOrder([...document.problems, ...shape, ...rules.map(({ path, message }) => document.problemAt(path, message))]);
   return parsed.success && problems.length === 0 ? { problems, shape: parsed.data } : { problems };
 }
 
 /** What is allowed but seldom meant. */
 export function warnAbout(document: CatalogDocument, shape: CatalogShape): CatalogProblem[] {
+  return [...warnAboutEngines(document, shape), ...warnAboutKeys(document, shape)];
+}
+
+function warnAboutEngines(document: CatalogDocument, shape: CatalogShape): CatalogProblem[] {
   const written = [
     { path: ['defaults'], section: shape.defaults },
     ...Object.entries(shape.models).map(([name, section]) => ({ path: ['models', name], section })),

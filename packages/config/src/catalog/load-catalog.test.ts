@@ -14,6 +14,12 @@ test('the example catalog is valid and without warnings', () => {
   expect(catalog.models.map(({ name }) => name)).toEqual(['qwen2.5-0.5b', 'llama-3.1-8b', 'my-finetune', 'reranker']);
 });
 
+test.each(['simulated.yaml', 'cold-start.yaml'])('the simulated example %s is valid and without warnings', (file) => {
+  const path = fileURLToPath(new URL(`../../../../examples/${file}`, import.meta.url));
+  const catalog = loadCatalog({ path, home: '/home/ada' });
+  expect([catalog.warnings, catalog.host.runtime]).toEqual([[], 'process']);
+});
+
 test('the example shows every default as it is', () => {
   const example = loadCatalog({ path: EXAMPLE, home: '/home/ada' });
   const bare = loadText('models: { a: { source: x/y } }');

@@ -6,6 +6,7 @@ import type { Catalog, CatalogProblem, ModelSettings } from '../settings.ts';
 import { deepFreeze } from '../values/deep-freeze.ts';
 import { checkCatalog, warnAbout } from './check-catalog.ts';
 import { readDocument } from './read-document.ts';
+import { resolveAdminKey, resolveKey } from './resolve-keys.ts';
 import { resolveModel } from './resolve-model.ts';
 import { resolveHost, resolveProtocol } from './resolve-settings.ts';
 
@@ -30,12 +31,15 @@ export function loadCatalog({ path, home, text }: CatalogSource): Catalog {
   const { problems, shape } = checkCatalog(document, document.value);
   if (shape === undefined) throw refusal(absolutePath, problems);
   const models = resolveModels(shape, { folder: dirname(absolutePath), home });
+  const names = models.map(({ name }) => name);
   return deepFreeze({
     path: absolutePath,
     host: resolveHost(shape.host, { folder: dirname(absolutePath), home }),
     protocol: resolveProtocol(shape),
     models,
     modelsByName: indexByName(models),
+    keys: (shape.keys ?? []).map((key) => resolveKey(key, names)),
+    adminKeys: (shape.adminKeys ?? []).map(resolveAdminKey),
     warnings: warnAbout(document, shape),
   });
 }

@@ -18,6 +18,7 @@ const BUILT_IN = {
   idleTimeoutMs: parseDuration('15m'),
   loadTimeoutMs: parseDuration('30m'),
   pullTimeoutMs: parseDuration('60m'),
+  maxInFlight: 10_000,
 };
 
 interface Surroundings {
@@ -47,6 +48,7 @@ export function resolveModel(name: string, model: ModelInput, { defaults, runtim
     healthPath: model.healthPath ?? defaults.healthPath ?? BUILT_IN.healthPath,
     probe: model.probe ?? null,
     gpus: model.gpus,
+    maxInFlight: model.maxInFlight ?? defaults.maxInFlight ?? BUILT_IN.maxInFlight,
     pinned: model.pinned,
     preload: model.preload,
     kvCacheBytes: isVllm ? (model.kvCache ?? defaults.kvCache ?? BUILT_IN.kvCacheBytes) : null,

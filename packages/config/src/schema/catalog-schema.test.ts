@@ -19,7 +19,9 @@ test.each([
   ['an unknown key', { models: { m: { source: 'x/y', kvCahe: '4GiB' } } }],
   ['a size without a unit', { models: { m: { source: 'x/y', kvCache: '4' } } }],
   ['a duration with an unknown unit', { models: { m: { source: 'x/y', idleTimeout: '5min' } } }],
-  ['what is not supported yet', { models: {}, keys: [] }],
+  ['what is not supported yet', { models: { m: { source: 'x/y', memory: { utilization: 0.4 } } } }],
+  ['an empty list of keys', { models: {}, keys: [] }],
+  ['a key in place of its hash', { models: {}, keys: [{ id: 'a', sha256: 'sk-secret' }] }],
   ['a file without models', {}],
 ])('the published JSON schema refuses %s', (_, catalog) => {
   expect(z.fromJSONSchema(published).safeParse(catalog).success).toBe(false);

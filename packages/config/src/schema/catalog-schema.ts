@@ -1,15 +1,15 @@
 import { z } from 'zod';
-import { notSupportedYet } from './fields.ts';
 import { hostSchema, protocolShape } from './host-schema.ts';
+import { keysShape } from './key-schema.ts';
 import { defaultsSchema, modelsSchema } from './model-schema.ts';
 
-/** The shape of `berth.yaml`. Rules between keys stand in `check-model.ts` and `check-host.ts`. */
+/** The shape of `berth.yaml`. Rules between keys stand in `check-catalog.ts`, `check-model.ts` and `check-keys.ts`. */
 export const catalogSchema = z.strictObject({
   host: hostSchema.prefault({}),
   defaults: defaultsSchema.prefault({}),
   ...protocolShape,
   models: modelsSchema,
-  keys: notSupportedYet('The API is open: keep Berth on 127.0.0.1, or put a proxy that checks keys in front'),
+  ...keysShape,
 });
 
 export type CatalogShape = z.output<typeof catalogSchema>;

@@ -54,16 +54,21 @@ export const protocolShape = {
     streamWait: duration("Longest wait of a stream (default: the model's loadTimeout)").optional(),
     heartbeatAfter: duration('Silence before the first comment in a waiting stream').prefault('10s'),
     heartbeatEvery: duration('Time between comments in a waiting stream').prefault('10s'),
+    letIn: z.int().min(1).default(32).meta({
+      description:
+        'How many of those who waited for a model each edge lets in at first when it is ready; one more for every one that the engine begins to answer',
+    }),
     maxWaiters: z.int().min(1).default(1000).meta({ description: 'Requests that may wait for one model, over all edges' }),
   }).prefault({}),
   bodies: group('Request bodies', {
-    waiting: memory('All bodies that one edge keeps while their models start').prefault('256MiB'),
+    waiting: memory('All bodies that one edge holds while their models start, or are not known yet').prefault('256MiB'),
     limit: memory('Largest body that is accepted').prefault('64MiB'),
     retryLimit: memory('Largest body that is kept to be sent again', { least: 0 }).prefault('1MiB'),
   }).prefault({}),
   requests: group('Requests to engines', {
     timeout: duration("Longest time to the first byte of an engine's answer (default: no limit)").optional(),
     connectTimeout: duration('Longest time to connect to an engine').prefault('1s'),
+    bodyIdleTimeout: duration("Longest time without a byte of a request's body").prefault('60s'),
   }).prefault({}),
   streams: group('Streamed answers', {
     idleTimeout: duration('Longest silence inside a stream, counting data only').prefault('10m'),

@@ -41,6 +41,9 @@ const commonShape = {
   kvCache: memory('KV cache of vLLM per GPU (in main memory when gpus is 0). It decides how much context fits', {
     least: 2 ** 20,
   }).optional(),
+  maxInFlight: z.int().min(1).optional().meta({
+    description: 'Requests that each edge sends to an endpoint at once (default 10000: vLLM batches and queues by itself); beyond it 429',
+  }),
   idleTimeout: duration('Time since the end of the last request after which the endpoint stops').optional(),
   loadTimeout: duration('Longest start').optional(),
   pullTimeout: duration('Longest pull of an image').optional(),

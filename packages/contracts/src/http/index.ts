@@ -6,5 +6,5 @@ export { anthropicErrorSchema, errorEnvelopeSchema } from './error-envelope.ts';
 export type { AnthropicError, ErrorEnvelope } from './error-envelope.ts';
 export { placementHealthSchema, readinessSchema } from './health.ts';
 export type { PlacementHealth, Readiness } from './health.ts';
-export { berthModelSchema, modelListSchema, modelSchema, modelStateSchema } from './model-list.ts';
-export type { ModelBody, ModelListBody } from './model-list.ts';
+export { berthModelSchema, modelListSchema, modelSchema, modelStateSchema, queueReasonSchema } from './model-list.ts';
+export type { ModelBody, ModelListBody, QueueReason } from './model-list.ts';

@@ -35,6 +35,7 @@ const statusSchema: z.ZodType<PlacementStatus> = z.object({
   updatedAtMs: instantMs,
   detail: z.string().nullable(),
   progress: z.number().nullable(),
+  phaseProgress: z.number().nullable().default(null),
   etaMs: z.number().nullable(),
 });
 

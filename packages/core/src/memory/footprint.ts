@@ -7,8 +7,12 @@ export interface FootprintKey {
   /** Id of the pulled image; under the `process` runtime path, size and time of the program stand in for it. */
   readonly imageId: string;
   readonly gpuProduct: string;
+  /** 0 for a model that runs on the CPU: of it only load times are learned. */
   readonly gpuCount: number;
 }
+
+/** Stands in for the GPU product of a model that runs on the CPU. */
+export const CPU_PRODUCT = 'CPU';
 
 /** `raised-after-oom` is a lower bound learned from a failed start; the others were measured on a running engine. */
 export type FootprintSource = 'discovered' | 'refined' | 'raised-after-oom' | 'imported';
@@ -22,13 +26,14 @@ export interface FootprintSample {
 export interface LoadTimes {
   /** From container start to ready. */
   readonly totalMs: number;
+  /** By `LOAD_PHASES` of the engine knowledge and `probing`; empty for a load that was not watched from its beginning. */
   readonly byPhaseMs: Readonly<Record<string, number>>;
   readonly atMs: number;
 }
 
 /** GPU memory that a model needs, as measured, margin included. */
 export interface Footprint extends FootprintKey {
-  /** Per GPU the engine runs on: the largest of its GPUs, margin included. `null`: never measured, only `kvCacheBytes` is learned yet. */
+  /** Per GPU the engine runs on: the largest of its GPUs, margin included. `null`: never measured, only load times or `kvCacheBytes` are learned yet. */
   readonly vramMiB: number | null;
   readonly source: FootprintSource;
   readonly samples: readonly FootprintSample[];

@@ -64,20 +64,20 @@ describe('a placement that holds a claim', () => {
     });
   });
 
-  test.each(['use', 'place'] as const)('2. is withdrawn when those who wait may only %s', (right) => {
+  test.each(['use', 'place'] as const)('3. is withdrawn when those who wait may only %s', (right) => {
     const victim = view(draining('b', { on: { 0: 90 }, ...mine }));
     expect(stepOf([victim], { placements: [wants('a', needs(80), { right })] })).toMatchObject({
       actions: [{ kind: 'withdraw-claim', model: 'a', spareUntilMs: null }],
     });
   });
 
-  test('2. goes on when all victims stop already and those who wait may place', () => {
+  test('3. goes on when all victims stop already and those who wait may place', () => {
     expect(stepOf([view(stopping('b', { on: { 0: 90 } }))], { placements: [wants('a', needs(80), { right: 'place' })] })).toMatchObject({
       kind: 'wait',
     });
   });
 
-  test('3. is withdrawn and planned anew when what it claims cannot suffice any more', () => {
+  test('4. is withdrawn and planned anew when what it claims cannot suffice any more', () => {
     const victim = view(draining('b', { on: { 0: 50 }, ...mine }));
     const other = view(ready('c', { on: { 0: 40 } }));
     const decided = stepOf([victim], { endpoints: [victim, other], claims: [claim('a', { 0: 80 }, [victim.endpoint])] });
@@ -91,7 +91,7 @@ describe('a placement that holds a claim', () => {
     });
   });
 
-  test('3. is withdrawn when a victim was pinned meanwhile', () => {
+  test('4. is withdrawn when a victim was pinned meanwhile', () => {
     const pinned = view(draining('b', { on: { 0: 50 }, ...mine }), { pinned: true });
     const other = view(ready('c', { on: { 1: 90 } }));
     expect(stepOf([pinned], { gpus: [gpu(0), gpu(1)], endpoints: [pinned, other] })).toMatchObject({
@@ -103,7 +103,7 @@ describe('a placement that holds a claim', () => {
     });
   });
 
-  test('3. is withdrawn when a victim was pinned meanwhile, though it would still fit beside it', () => {
+  test('4. is withdrawn when a victim was pinned meanwhile, though it would still fit beside it', () => {
     const pinned = view(draining('b', { on: { 0: 50 }, ...mine }), { pinned: true });
     const other = view(ready('c', { on: { 0: 50 } }));
     const given = { placements: [wants('a', needs(40))], claims: [claim('a', { 0: 40 }, [pinned.endpoint])] };
@@ -112,7 +112,7 @@ describe('a placement that holds a claim', () => {
     });
   });
 
-  test('3. is withdrawn when the footprint was learned meanwhile', () => {
+  test('4. is withdrawn when the footprint was learned meanwhile', () => {
     const victim = view(draining('b', { on: { 0: 90 }, ...mine }));
     const claims = [claim('a', { 0: 100 }, [victim.endpoint], { discovery: true })];
     expect(stepOf([victim], { claims })).toMatchObject({
@@ -120,7 +120,7 @@ describe('a placement that holds a claim', () => {
     });
   });
 
-  test('3. a discovery takes in an endpoint that was not there before', () => {
+  test('4. a discovery takes in an endpoint that was not there before', () => {
     const victim = view(draining('b', { on: { 0: 50 }, ...mine }));
     const adopted = view(ready('adopted', { on: { 0: 0 } }));
     const given = { claims: [claim('a', { 0: 100 }, [victim.endpoint], { discovery: true })], placements: [wants('a', unknown())] };
@@ -129,7 +129,7 @@ describe('a placement that holds a claim', () => {
     });
   });
 
-  test('4. a discovery claims less when foreign memory grew', () => {
+  test('5. a discovery claims less when foreign memory grew', () => {
     const victim = view(draining('b', { on: { 0: 50 }, ...mine }));
     const claims = [claim('a', { 0: 100 }, [victim.endpoint], { discovery: true })];
     expect(stepOf([victim], { gpus: [gpu(0, { foreignMiB: 5 })], claims, placements: [wants('a', unknown())] })).toMatchObject({
@@ -137,7 +137,7 @@ describe('a placement that holds a claim', () => {
     });
   });
 
-  test('5. waits until the last of its victims is settled', () => {
+  test('6. waits until the last of its victims is settled', () => {
     const settlesAtMs = NOW_MS + 20_000;
     const fresh = view(ready('b', { on: { 0: 50 }, readyAtMs: settlesAtMs - 30_000 }), { inFlight: 1 });
     const settled = view(ready('c', { on: { 0: 50 } }));
@@ -153,7 +153,7 @@ describe('a placement that holds a claim', () => {
     });
   });
 
-  test('6. drains all that are ready, and dates the drain', () => {
+  test('7. drains all that are ready, and dates the drain', () => {
     const victims = [view(ready('b', { on: { 0: 50 } })), view(stopping('c', { on: { 0: 50 } }))];
     const claims = [
       claim(
@@ -171,11 +171,11 @@ describe('a placement that holds a claim', () => {
     });
   });
 
-  test('6. keeps the date when a victim became ready again', () => {
+  test('7. keeps the date when a victim became ready again', () => {
     expect(stepOf([view(ready('b', { on: { 0: 90 } }))])).toHaveProperty('actions', [expect.objectContaining({ kind: 'begin-drain' })]);
   });
 
-  test('7. stops its victims only when all of them are drained', () => {
+  test('8. stops its victims only when all of them are drained', () => {
     const drained = view(draining('b', { on: { 0: 50 }, ...mine }), { drained: true });
     const busy = view(draining('c', { on: { 0: 50 }, ...mine }), { inFlight: 1 });
     expect(stepOf([drained, { ...busy, inFlight: 0, drained: true }])).toMatchObject({
@@ -191,7 +191,7 @@ describe('a placement that holds a claim', () => {
     });
   });
 
-  test('8. spares its victims for five times the drain timeout when they do not drain in time', () => {
+  test('9. spares its victims for five times the drain timeout when they do not drain in time', () => {
     const busy = view(draining('b', { on: { 0: 90 }, ...mine }), { inFlight: 1 });
     const claims = [claim('a', { 0: 80 }, [busy.endpoint], { drainingSinceMs: NOW_MS - 60_000 })];
     expect(stepOf([busy], { claims })).toMatchObject({
@@ -200,7 +200,7 @@ describe('a placement that holds a claim', () => {
     });
   });
 
-  test('10. waits for the memory of those that stop', () => {
+  test('11. waits for the memory of those that stop', () => {
     const decided = stepOf([view(stopping('b', { on: { 0: 90 } }))]);
     expect(decided).toMatchObject({
       kind: 'wait',

@@ -1,4 +1,5 @@
 import { allocatedOn } from '../memory/allocation.ts';
+import { hasStronger } from './age.ts';
 import { type Candidate, gpuUuidsOf, isOnGpusOf, needOn } from './candidate.ts';
 import { generationsOf } from './choose-eviction.ts';
 import { inTheWayOfDiscovery } from './discovery.ts';
@@ -19,15 +20,16 @@ const SPARED_DRAIN_TIMEOUTS = 5;
 /**
  * The next step of a placement that holds a claim. The first that holds:
  * 1. it fits somewhere by now → call off what still drains for it, start (or wait for the start slot)
- * 2. nobody who waits may start it any more; or displace, and some victim can still be let go → withdraw
- * 3. the claim cannot succeed, or asks for something else than is needed now → withdraw and place anew in the same step
- * 4. a discovery's remainder shrank under it → write the claim smaller
- * 5. a victim starts, is within residency, or is yet to serve an older placement → wait
- * 6. a victim is still ready → begin the drain of all that are
- * 7. all that drain are drained → stop them
- * 8. they drain for longer than the drain timeout → withdraw and spare them
- * 9. they drain → wait
- * 10. they stop, or are gone → wait for their memory
+ * 2. a stronger right waits for it as well → left to that one
+ * 3. nobody who waits may start it any more; or displace, and some victim can still be let go → withdraw
+ * 4. the claim cannot succeed, or asks for something else than is needed now → withdraw and place anew in the same step
+ * 5. a discovery's remainder shrank under it → write the claim smaller
+ * 6. a victim starts, is within residency, or is yet to serve an older placement → wait
+ * 7. a victim is still ready → begin the drain of all that are
+ * 8. all that drain are drained → stop them
+ * 9. they drain for longer than the drain timeout → withdraw and spare them
+ * 10. they drain → wait
+ * 11. they stop, or are gone → wait for their memory
  */
 export function continueClaim(world: World, placement: OpenPlacement, claim: Claim, candidates: readonly Candidate[]): Decision {
   const { snapshot } = world;
@@ -37,23 +39,25 @@ export function continueClaim(world: World, placement: OpenPlacement, claim: Cla
   const start = placement.right === 'use' ? null : startNow(world, placement, candidates);
   if (start !== null) return startWithout(start, placement, victims);
   // 2
-  if (isUnwanted(placement, claim, victims)) return withdraw(placement, null, [{ code: 'may-not-displace' }]);
+  if (hasStronger(snapshot, placement)) return wait([{ code: 'may-not-displace' }], null);
   // 3
+  if (isUnwanted(placement, claim, victims)) return withdraw(placement, null, [{ code: 'may-not-displace' }]);
+  // 4
   const target = candidates.find((candidate) => isOnGpusOf(claim.allocations, candidate));
   if (target === undefined || !canSucceed(claim, target, victims, snapshot)) return withdrawAndPlaceAnew(world, placement, candidates);
-  // 4
-  if (isShrunk(claim, target)) return writeSmaller(claim, target);
   // 5
+  if (isShrunk(claim, target)) return writeSmaller(claim, target);
+  // 6
   const unsettled = victims.filter((view) => !isSettledFor(placement, view, snapshot));
   if (unsettled.length > 0) return waitForSettling(unsettled, snapshot);
-  // 6
-  if (victims.some((view) => view.endpoint.state === 'ready')) return drainAll(placement, claim, victims, snapshot);
   // 7
+  if (victims.some((view) => view.endpoint.state === 'ready')) return drainAll(placement, claim, victims, snapshot);
+  // 8
   const draining = victims.filter((view) => view.endpoint.state === 'draining');
   if (draining.length > 0 && draining.every((view) => view.drained)) return stopAll(draining);
-  // 8, 9
+  // 9, 10
   if (draining.length > 0) return waitForDrain(placement, claim, draining, snapshot);
-  // 10
+  // 11
   const reasons: readonly Reason[] = [
     ...victims.map((view) => reasonAbout('waiting-for-memory', view)),
     ...explainFit(target, placement.model, snapshot),

@@ -4,14 +4,15 @@ import { explainFit } from './explain.ts';
 import { filterVictims, sparedUntil } from './filter-victims.ts';
 import { makeRoom, mayDisplace } from './make-room.ts';
 import type { Action, Reason } from './plan.ts';
-import type { Claim, OpenPlacement } from './snapshot.ts';
+import type { Claim, OpenPlacement, Snapshot } from './snapshot.ts';
 import { startNow } from './start-now.ts';
 import { afterActions, type Decision, type World } from './world.ts';
 
 /**
  * Places a model that holds no claim, on candidates within reach. In this order, the first that leads to something:
  * 1. known footprint: fits → start (or wait for the slot); else make room
- * 2. the same, with the claims of younger placements withdrawn one by one, the youngest first
+ * 2. the same, with the claims of younger placements withdrawn one by one, the youngest first; without the right to displace only those for which
+ *    nobody was evicted yet
  * 3. unknown footprint, that is on other GPU products: 1 and 2 as a discovery
  * 4. nothing → wait, and say what is in the way
  */
@@ -23,7 +24,7 @@ export function placeAnew(world: World, placement: OpenPlacement, candidates: re
 }
 
 function place(world: World, placement: OpenPlacement, candidates: readonly Candidate[]): Decision | null {
-  const younger = youngerClaims(world.snapshot, placement);
+  const younger = withdrawableClaims(world.snapshot, placement, candidates);
   for (let count = 0; count <= younger.length; count += 1) {
     const given = younger.slice(0, count);
     const yielded = afterActions(world, given.map(withdrawal));
@@ -31,6 +32,17 @@ function place(world: World, placement: OpenPlacement, candidates: readonly Cand
     if (decision !== null) return afterWithdrawals(decision, given);
   }
   return null;
+}
+
+/**
+ * Whoever may not displace does not take what was evicted for somebody else either, however old: that one would have to evict once more, and it would be his
+ * doing.
+ */
+function withdrawableClaims(snapshot: Snapshot, placement: OpenPlacement, candidates: readonly Candidate[]): readonly Claim[] {
+  const younger = youngerClaims(snapshot, placement);
+  if (candidates.some((candidate) => mayDisplace(placement, candidate.discovery))) return younger;
+  const staying = new Set(snapshot.endpoints.filter((view) => view.endpoint.state !== 'stopping').map((view) => view.endpoint.generation));
+  return younger.filter((claim) => claim.victims.every((generation) => staying.has(generation)));
 }
 
 function withdrawal(claim: Claim): Action {

@@ -49,12 +49,15 @@ export type Requirement =
       readonly atLeastMiB: number;
     };
 
-/** A model that somebody waits or wishes for, or that holds a claim. */
+/**
+ * A model that somebody waits or wishes for, and what may be caused for it. A model has several where somebody with a weaker right came before everybody with
+ * a stronger one (`asks.ts`): each takes its turn at its own age.
+ */
 export interface OpenPlacement {
   readonly model: ModelName;
-  /** Arrival of the oldest waiter or wish. Older placements win; equal ones by model name. */
+  /** Arrival of the oldest waiter or wish with this right. Older placements win; equal ones by model name. */
   readonly arrivedAtMs: number;
-  /** The strongest right among those who wait. */
+  /** Includes those before it. */
   readonly right: PlacementRight;
   /** Only preload wishes ask: its discovery may stop other preloaded endpoints, nothing else. */
   readonly preload: boolean;

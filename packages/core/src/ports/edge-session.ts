@@ -18,6 +18,8 @@ export interface RequestSlot {
   readonly endpoint: LeasedEndpoint;
   /** Aborts when the endpoint is gone or an operator forces its stop: nothing more will come from it. */
   readonly gone: AbortSignal;
+  /** Requests of this replica in flight on the endpoint, this one included. */
+  readonly inFlight: number;
   /** Counts the request out; later calls do nothing. */
   end(): void;
 }

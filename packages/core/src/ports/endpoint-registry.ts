@@ -66,9 +66,11 @@ export interface PlacementStatus {
   readonly reasons: readonly Reason[];
   readonly updatedAtMs: number;
   readonly detail: string | null;
-  /** 0..1, where known. */
+  /** 0..1 of the whole load, by what earlier ones took; `null` before the engine is started, and where nothing was learned yet. */
   readonly progress: number | null;
-  /** Learned time left until ready; `null` where nothing was learned yet. */
+  /** 0..1 of a pull or of the present phase of the load, where they count. */
+  readonly phaseProgress: number | null;
+  /** Learned time left until ready; `null` where `progress` is, and for a load that takes longer than any before. */
   readonly etaMs: number | null;
 }
 

@@ -3,6 +3,7 @@ import type { Endpoint, GoneEndpoint } from '../lifecycle/endpoint.ts';
 import type { EndpointEvent } from '../lifecycle/endpoint-event.ts';
 import { transition } from '../lifecycle/transition.ts';
 import type { GpuAllocation } from '../memory/allocation.ts';
+import { asksOf } from '../placement/asks.ts';
 import type { Action, Plan } from '../placement/plan.ts';
 import { plan } from '../placement/planner.ts';
 import type { Claim, EndpointSnapshot, GpuSnapshot, OpenPlacement, PlacementRight, Snapshot } from '../placement/snapshot.ts';
@@ -44,7 +45,7 @@ export class SimulatedHost {
   #claims: readonly Claim[] = [];
   readonly #usage = new Map<string, Usage>();
   readonly #known = new Set<ModelName>();
-  readonly #demand = new Map<ModelName, { readonly arrivedAtMs: number; readonly right: PlacementRight }>();
+  readonly #demand = new Map<ModelName, Map<PlacementRight, number>>();
   #generations = 0;
 
   constructor(models: readonly SimulatedModel[], budgetsMiB: readonly number[]) {
@@ -52,10 +53,10 @@ export class SimulatedHost {
     this.#gpus = budgetsMiB.map((budgetMiB, index) => gpu(index, { budgetMiB }));
   }
 
-  /** The oldest waiter decides the age. */
+  /** The oldest waiter of each right decides its age. */
   arrive(name: string, right: PlacementRight = 'displace'): void {
-    const waiting = this.#demand.get(model(name));
-    this.#demand.set(model(name), { arrivedAtMs: waiting?.arrivedAtMs ?? this.nowMs, right });
+    const waiting = this.#demand.get(model(name)) ?? new Map<PlacementRight, number>();
+    this.#demand.set(model(name), waiting.set(right, waiting.get(right) ?? this.nowMs));
   }
 
   leave(name: string): void {
@@ -114,7 +115,9 @@ export class SimulatedHost {
       readingsAvailable: true,
       gpus: this.#gpus,
       endpoints: this.#endpoints.map((endpoint) => this.#view(endpoint)),
-      placements: [...this.#demand].map(([name, { arrivedAtMs, right }]) => this.#placement(name, arrivedAtMs, right)),
+      placements: [...this.#demand].flatMap(([name, arrivals]) =>
+        asksOf(arrivals).map(({ right, arrivedAtMs }) => this.#placement(name, arrivedAtMs, right)),
+      ),
       claims: this.#claims,
       settings: { drainTimeoutMs: 60_000, residencyMinimumMs: 30_000, residencyIdleMs: 5000 },
     };

@@ -196,6 +196,7 @@ describe('endpoint registry', () => {
       updatedAtMs: 1,
       detail: null,
       progress: 0.5,
+      phaseProgress: null,
       etaMs: null,
     };
     const host = { updatedAtMs: 1, readingsAvailable: false, problems: [{ code: 'GPU_PROBE_FAILED', message: 'x' }], gpus: [] };

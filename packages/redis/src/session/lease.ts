@@ -93,6 +93,10 @@ export class LeasedSlot implements RequestSlot {
     return this.#lease.gone;
   }
 
+  get inFlight(): number {
+    return this.#lease.inFlight;
+  }
+
   end(): void {
     if (this.#ended) return;
     this.#ended = true;

@@ -8,6 +8,7 @@ export interface ApiServerSettings {
   profile: ModelProfile;
   card: AttachedCard | null;
   devMode: boolean;
+  storesResponses: boolean;
   keepAliveMs: number;
   allowLongContext: boolean;
 }

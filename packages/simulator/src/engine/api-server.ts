@@ -48,8 +48,8 @@ export async function runApiServer(settings: ApiServerSettings): Promise<void> {
     client.kill();
     process.exit(profile.crashExitCode);
   }
-  const { devMode, keepAliveMs } = settings;
-  const serving = createServing({ arguments: args, profile, facts, client, devMode, keepAliveMs });
+  const { devMode, storesResponses, keepAliveMs } = settings;
+  const serving = createServing({ arguments: args, profile, facts, client, devMode, storesResponses, keepAliveMs });
   await serve(serving, loading);
 }
 

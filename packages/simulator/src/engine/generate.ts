@@ -8,6 +8,8 @@ export interface GenerationRequest {
   maxTokens: number;
   ignoreEos: boolean;
   stop: readonly string[];
+  /** What is said instead of the simulated sentence, once. */
+  pieces: readonly string[] | null;
   signal: AbortSignal;
 }
 
@@ -75,7 +77,7 @@ export async function* generate(serving: Serving, request: GenerationRequest): A
 
 /** Runs a request that generates nothing (embedding, score): a slot, a prefill, done. */
 export async function prefillOnly(serving: Serving, promptTokens: number, signal: AbortSignal): Promise<void> {
-  for await (const _step of generate(serving, { promptTokens, maxTokens: 1, ignoreEos: false, stop: [], signal }));
+  for await (const _step of generate(serving, { promptTokens, maxTokens: 1, ignoreEos: false, stop: [], pieces: null, signal }));
 }
 
 /** The tokens of a chat prompt: its texts and four for the template of each message. */
@@ -88,14 +90,15 @@ function finish(text: string, tokens: number, finishReason: FinishReason): Gener
 }
 
 function* answerWords(request: GenerationRequest): Generator<{ text: string; soFar: string; last: boolean }> {
-  const words = sentence.split(/(?= )/);
+  const words = request.pieces ?? sentence.split(/(?= )/);
+  const endless = request.ignoreEos && request.pieces === null;
   let tail = '';
   const longestStop = Math.max(0, ...request.stop.map((text) => text.length));
   for (let count = 0; ; count += 1) {
     const position = count % words.length;
     const text = (count > 0 && position === 0 ? ' ' : '') + (words[position] ?? '');
     tail = (tail + text).slice(-(longestStop + text.length));
-    yield { text, soFar: tail, last: !request.ignoreEos && position === words.length - 1 };
+    yield { text, soFar: tail, last: !endless && position === words.length - 1 };
   }
 }
 

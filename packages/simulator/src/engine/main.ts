@@ -25,6 +25,7 @@ if (parsed.kind === 'version') {
     card: card === undefined || gpus.length === 0 ? null : { ...card, gpus },
     allowLongContext: process.env['VLLM_ALLOW_LONG_MAX_MODEL_LEN'] === '1',
     devMode: process.env['VLLM_SERVER_DEV_MODE'] === '1',
+    storesResponses: process.env['VLLM_ENABLE_RESPONSES_API_STORE'] === '1',
     keepAliveMs: Number(process.env['VLLM_HTTP_TIMEOUT_KEEP_ALIVE'] ?? '5') * 1000,
   });
 }

@@ -14,7 +14,8 @@ let engine: EngineProcess;
 const messages = [{ role: 'user', content: 'hello' }];
 
 beforeAll(async () => {
-  host = createTemporaryHost(oneGpu, { '*': small });
+  // An endless stream outlasts what a busy machine makes of a few requests.
+  host = createTemporaryHost(oneGpu, { '*': { ...small, tokenDelayMs: 10 } });
   const args = ['org/small', '--served-model-name', 'tiny', 'alias', '--kv-cache-memory-bytes', '1G', '--gpu-memory-utilization', '0.02'];
   engine = await startEngineProcess({
     host,
@@ -101,7 +102,7 @@ describe('a serving engine', () => {
     [
       'an unknown model of messages',
       '/v1/messages',
-      { model: 'nope', messages },
+      { model: 'nope', messages, max_tokens: 5 },
       404,
       { type: 'error', error: { type: 'NotFoundError', message: 'The model `nope` does not exist. Valid aliases: tiny, alias.' } },
     ],

@@ -7,6 +7,8 @@ import { createMetrics } from './metrics.ts';
 import type { EngineMetrics } from './metrics.ts';
 import type { ModelProfile, ModelTask } from './model-profile.ts';
 import { createScheduler } from './scheduler.ts';
+import { createResponseStore } from './response-store.ts';
+import type { ResponseStore } from './response-store.ts';
 import type { Scheduler } from './scheduler.ts';
 
 /** A model that is up and answers: everything that a route needs. */
@@ -20,6 +22,8 @@ export interface Serving {
   readonly metrics: EngineMetrics;
   readonly task: ModelTask;
   readonly devMode: boolean;
+  /** `null` without `VLLM_ENABLE_RESPONSES_API_STORE=1`. */
+  readonly responses: ResponseStore | null;
   /** Idle connections are closed after exactly this time. */
   readonly keepAliveMs: number;
   /** The first served name: answers carry it whatever name was asked for. */
@@ -39,12 +43,14 @@ export function createServing(parts: {
   facts: EngineFacts;
   client: EngineClient;
   devMode: boolean;
+  storesResponses: boolean;
   keepAliveMs: number;
 }): Serving {
   const gate = createGate();
   const scheduler = createScheduler(parts.arguments.maxNumSeqs, gate);
   return {
     ...parts,
+    responses: parts.storesResponses ? createResponseStore() : null,
     gate,
     scheduler,
     metrics: createMetrics(parts.arguments, parts.facts, scheduler),

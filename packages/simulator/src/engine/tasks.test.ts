@@ -35,6 +35,12 @@ describe('an engine of another task', () => {
       data: [{ index: 0, object: 'embedding' }, { index: 1 }],
       usage: { prompt_tokens: 2, total_tokens: 2 },
     });
+    const pooled = await send('/pooling', { input: 'a' });
+    expect(await pooled.json()).toMatchObject({ data: [{ index: 0, object: 'pooling', data: expect.any(Array) as number[] }] });
+    const encoded = (await (await send('/v1/embeddings', { input: 'a', dimensions: 4, encoding_format: 'base64' })).json()) as {
+      data: { embedding: string }[];
+    };
+    expect(Buffer.from(encoded.data[0]?.embedding ?? '', 'base64')).toHaveLength(16);
     expect(await (await send('/v1/rerank', { query: 'q', documents: ['long document', 'x'], top_n: 1 })).json()).toMatchObject({
       results: [{ index: 1 }],
     });
@@ -51,14 +57,23 @@ describe('a model of another kind', () => {
     expect((await fetch(`${reranker.url}/v1/embeddings`, { ...init, body: '{"input":"x"}' })).status).toBe(404);
   });
 
-  it('transcribes multipart audio', async () => {
+  it('transcribes and translates multipart audio, whatever the order of the fields', async () => {
     await using whisper = await startModel('org/whisper');
-    const form = new FormData();
-    form.set('model', 'org/whisper');
-    form.set('file', new Blob([new Uint8Array(64)]), 'silence.wav');
-    const answer = await fetch(`${whisper.url}/v1/audio/transcriptions`, { method: 'POST', body: form });
-    expect(await answer.json()).toMatchObject({ text: expect.stringContaining('simulated') as string });
-    form.set('model', 'nope');
-    expect((await fetch(`${whisper.url}/v1/audio/transcriptions`, { method: 'POST', body: form })).status).toBe(404);
+    const file = new Blob([new Uint8Array(64)]);
+    const send = async (path: string, ...fields: [string, string | Blob][]): Promise<Response> => {
+      const form = new FormData();
+      for (const [name, value] of fields) form.append(name, value);
+      return await fetch(`${whisper.url}/v1/audio/${path}`, { method: 'POST', body: form });
+    };
+    const text = expect.stringContaining('simulated') as string;
+    const model: [string, string] = ['model', 'org/whisper'];
+    expect(await (await send('transcriptions', model, ['file', file])).json()).toEqual({ text, usage: { type: 'duration', seconds: 30 } });
+    expect(await (await send('translations', ['file', file], model)).json()).toEqual({ text });
+    const verbose = await send('transcriptions', ['response_format', 'verbose_json'], ['file', file], model);
+    expect(await verbose.json()).toMatchObject({ text, language: 'en', segments: [{ id: 0, text }] });
+    const streamed = await (await send('transcriptions', model, ['stream', 'true'], ['file', file])).text();
+    expect(streamed).toMatch(/^data: \{"id":"trsc-[^\n]*"object":"transcription.chunk"[^]*data: \[DONE\]\n\n$/);
+    expect((await send('transcriptions', ['model', 'nope'], ['file', file])).status).toBe(404);
+    expect((await send('transcriptions', model, ['response_format', 'srt'], ['file', file])).status).toBe(400);
   });
 });

@@ -23,6 +23,12 @@ export interface HistogramSample {
   readonly tally: BucketTally;
 }
 
+/** What Prometheus gets of one scrape. */
+export interface Scrape {
+  readonly contentType: string;
+  readonly text: string;
+}
+
 /**
  * The metrics of one process, for Prometheus. Values are kept where things happen, as plain numbers, and read here when somebody scrapes, so
  * that counting costs next to nothing. `registry.getMetricsAsJSON()` of several processes can be merged by prom-client's
@@ -70,7 +76,7 @@ export class MetricSet {
   }
 
   /** The text that Prometheus scrapes, and its content type. */
-  async scrape(): Promise<{ readonly contentType: string; readonly text: string }> {
+  async scrape(): Promise<Scrape> {
     return { contentType: this.registry.contentType, text: await this.registry.metrics() };
   }
 

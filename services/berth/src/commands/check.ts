@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { formatProblems, loadCatalog } from '@berth/config';
+import type { Catalog } from '@berth/config';
 import { isOperationalError } from '@berth/core';
 import { readCommandSettings } from '../environment.ts';
 import type { CommandContext } from './command.ts';
@@ -14,7 +15,7 @@ export async function check({ args, env, cwd, print, complain }: CommandContext)
     const catalog = loadCatalog({ path, home: settings.home });
     if (catalog.warnings.length > 0) complain(formatProblems(path, catalog.warnings));
     print(
-      `${path} is valid: ${catalog.models.length} model${catalog.models.length === 1 ? '' : 's'} (${catalog.models.map(({ name }) => name).join(', ')})`,
+      `${path} is valid: ${counted(catalog.models.length, 'model')} (${catalog.models.map(({ name }) => name).join(', ')}), ${keysOf(catalog)}`,
     );
     return 0;
   } catch (error) {
@@ -22,4 +23,13 @@ export async function check({ args, env, cwd, print, complain }: CommandContext)
     complain(error.message);
     return 1;
   }
+}
+
+function keysOf({ keys, adminKeys }: Catalog): string {
+  if (keys.length + adminKeys.length === 0) return 'no keys: the API is open';
+  return `${counted(keys.length, 'key')}, ${counted(adminKeys.length, 'admin key')}`;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

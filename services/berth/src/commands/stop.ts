@@ -22,7 +22,8 @@ export async function stop({ args, env, cwd, print, complain }: CommandContext):
     complain('berth stop: name one model, or say --all. See berth --help');
     return 2;
   }
-  const edge = createAdminClient(values.url ?? urlOf(readCommandSettings(env, cwd)));
+  const settings = readCommandSettings(env, cwd);
+  const edge = createAdminClient({ url: values.url ?? urlOf(settings), adminKey: settings.adminKey });
   const before = targetsOf(await edge.readState(), asked);
   await edge.stop(asked ?? null, { force: values.force === true });
   if (before.length === 0) {

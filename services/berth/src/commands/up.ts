@@ -50,12 +50,14 @@ export async function up({ args, env, cwd, print, complain }: CommandContext): P
   if (stop.graceful.aborted) return 0;
 
   await using redis = await provideRedis(settings, { env, say });
+  // A key that opens the admin API is for those who ask it something.
+  const { BERTH_ADMIN_KEY: _adminKey, ...inherited } = env;
   const childEnv = {
     // Engines that are processes of this machine have no address but 127.0.0.1, and Docker on a Mac has none that the Mac can reach.
     BERTH_REACH: catalog.host.runtime === 'process' || process.platform === 'darwin' ? 'loopback' : 'address',
     // Nobody but the orchestrator's own health check needs to know it.
     BERTH_ORCHESTRATOR_PORT: '0',
-    ...env,
+    ...inherited,
     BERTH_CONFIG: catalogPath,
     BERTH_REDIS_URL: redis.url,
     BERTH_HOST: settings.host,

@@ -19,8 +19,9 @@ export function announce(options: { readonly url: string; readonly catalog: Cata
       (model) => `  ${model.name}${model.aliases.length === 0 ? '' : ` (also ${model.aliases.join(', ')})`}${sourceOf(model)}`,
     ),
   ];
-  if (chat !== undefined) lines.push('', 'Try:', `  ${curlLine(url, chat)}`, `  ${sdkLine(url, chat)}`);
-  lines.push('', 'The API is open to whoever reaches this address. Ctrl-C ends Berth and its endpoints.', '');
+  const withKey = catalog.keys.length > 0;
+  if (chat !== undefined) lines.push('', 'Try:', `  ${curlLine(url, chat, withKey)}`, `  ${sdkLine(url, chat, withKey)}`);
+  lines.push('', `${whoMayUse(catalog)} Ctrl-C ends Berth and its endpoints.`, '');
   return lines.join('\n');
 }
 
@@ -34,12 +35,23 @@ function isEmbedding(model: ModelSettings): boolean {
   return /embed|bge|e5-|gte|rerank/i.test(`${model.name}${sourceOf(model)}`);
 }
 
-function curlLine(url: string, { name }: ModelSettings): string {
-  const body = JSON.stringify({ model: name, messages: [{ role: 'user', content: 'Hello!' }] });
-  return `curl ${url}/v1/chat/completions -H 'content-type: application/json' -d '${body}'`;
+function whoMayUse({ keys, adminKeys }: Catalog): string {
+  if (keys.length === 0) return 'The API is open to whoever reaches this address.';
+  const ids = keys.map(({ id }) => id).join(', ');
+  const admin =
+    adminKeys.length === 0
+      ? 'dashboard and queue are closed: the catalog has no adminKeys'
+      : 'dashboard and queue with an admin key as password';
+  return `The API takes the keys of ${ids}; ${admin}.`;
 }
 
-function sdkLine(url: string, { name }: ModelSettings): string {
+function curlLine(url: string, { name }: ModelSettings, withKey: boolean): string {
+  const body = JSON.stringify({ model: name, messages: [{ role: 'user', content: 'Hello!' }] });
+  const key = withKey ? ' -H "authorization: Bearer $KEY"' : '';
+  return `curl ${url}/v1/chat/completions${key} -H 'content-type: application/json' -d '${body}'`;
+}
+
+function sdkLine(url: string, { name }: ModelSettings, withKey: boolean): string {
   const call = `chat.completions.create({ model: '${name}', messages: [{ role: 'user', content: 'Hello!' }] })`;
-  return `await new OpenAI({ baseURL: '${url}/v1', apiKey: 'none' }).${call}`;
+  return `await new OpenAI({ baseURL: '${url}/v1', apiKey: ${withKey ? 'KEY' : "'none'"} }).${call}`;
 }

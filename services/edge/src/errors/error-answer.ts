@@ -20,6 +20,8 @@ export interface StreamFault {
 /** Anthropic's error types by HTTP status (its API reference, "Errors"). */
 const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {
   400: 'invalid_request_error',
+  401: 'authentication_error',
+  403: 'permission_error',
   404: 'not_found_error',
   413: 'request_too_large',
   429: 'rate_limit_error',
@@ -42,6 +44,8 @@ export function errorAnswer(failure: FailureShape, dialect: Dialect): ErrorAnswe
   const extra: string[] = [];
   const seconds = retryAfterSeconds(failure);
   if (seconds !== null) extra.push('retry-after', String(seconds));
+  // A 401 must say how to authenticate (RFC 9110 §15.5.2), a Bearer challenge with at least one parameter (RFC 6750 §3).
+  if (status === 401) extra.push('www-authenticate', 'Bearer realm="Berth"');
   if (status >= 500 && !failure.retryable) extra.push('x-should-retry', 'false');
   return answerOf(status, faultOf(failure), dialect, extra);
 }

@@ -23,11 +23,19 @@ const server = (status: number, code: string, seconds: number | null = null): Ht
 export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   INVALID_REQUEST: invalid(400, 'INVALID_REQUEST'),
   MODEL_NOT_FOUND: invalid(404, 'model_not_found'),
+  RESPONSE_NOT_FOUND: invalid(404, 'RESPONSE_NOT_FOUND'),
   REQUEST_TOO_LARGE: invalid(413, 'REQUEST_TOO_LARGE'),
+  REQUEST_TIMEOUT: invalid(408, 'REQUEST_TIMEOUT'),
+
+  INVALID_KEY: invalid(401, 'invalid_api_key'),
+  KEY_MAY_NOT_PLACE: invalid(403, 'KEY_MAY_NOT_PLACE'),
+  KEY_LIMIT_REACHED: { status: 429, type: 'rate_limit_error', code: 'KEY_LIMIT_REACHED', retryAfterSeconds: 1 },
+  ADMIN_KEY_NEEDED: invalid(403, 'ADMIN_KEY_NEEDED'),
 
   DOES_NOT_FIT: server(503, 'DOES_NOT_FIT'),
   NO_CAPACITY_NOW: server(503, 'NO_CAPACITY_NOW', 30),
   QUEUE_FULL: { status: 429, type: 'rate_limit_error', code: 'QUEUE_FULL', retryAfterSeconds: 5 },
+  ENDPOINT_FULL: { status: 429, type: 'rate_limit_error', code: 'ENDPOINT_FULL', retryAfterSeconds: 2 },
   MODEL_LOADING: server(503, 'model_loading', 30),
   PLACEMENT_TIMEOUT: server(503, 'PLACEMENT_TIMEOUT', 30),
 
@@ -35,6 +43,7 @@ export const HTTP_ERRORS: Readonly<Record<ErrorCode, HttpError>> = {
   ENGINE_OUT_OF_MEMORY: server(503, 'ENGINE_OUT_OF_MEMORY'),
   ENGINE_EXITED: server(502, 'ENGINE_EXITED', 2),
   ENGINE_UNRESPONSIVE: server(504, 'ENGINE_UNRESPONSIVE'),
+  ENGINE_REDIRECTED: server(502, 'ENGINE_REDIRECTED'),
 
   REDIS_UNAVAILABLE: server(503, 'REDIS_UNAVAILABLE', 5),
   ORCHESTRATOR_UNAVAILABLE: server(503, 'ORCHESTRATOR_UNAVAILABLE', 10),

@@ -52,6 +52,8 @@ describe('a request for a model that is not ready', () => {
     const answer = await edge.post('/v1/chat/completions', { model: 'tiny' }, { prefer: 'wait=1' });
     expect(answer.status).toBe(503);
     expect(answer.headers.get('retry-after')).toBe('30');
+    expect(answer.headers.get('preference-applied')).toBe('wait=1');
+    expect(answer.headers.get('server-timing')).toMatch(/^queue;dur=\d+, place;dur=\d+$/u);
     expect(await answer.json()).toMatchObject({ error: { code: 'model_loading' } });
     expect(edge.host.wishes).toMatchObject([{ model: 'tiny', kind: 'waiter', right: 'displace' }]);
     expect(edge.host.wishes[0]?.endsInMs).toBeCloseTo(90_000, -3);
@@ -66,6 +68,35 @@ describe('a request for a model that is not ready', () => {
     expect(answer.status).toBe(503);
     expect(answer.headers.get('retry-after')).toBe('120');
     expect(edge.host.wishes).toHaveLength(1);
+  });
+
+  test.each([
+    ['at least a second', 0, 1],
+    ['the learned time left', 41_300, 42],
+    ['at most two minutes', 900_000, 120],
+  ])('is told to come back after %s', async (_, etaMs, seconds) => {
+    await using edge = await TestEdge.start();
+    edge.host.statuses.set(asId<ModelName>('tiny'), { ...placementStatus({ stage: 'starting', etaMs }), updatedAtMs: Date.now() + 60_000 });
+    const answer = await edge.post('/v1/chat/completions', { model: 'tiny' }, { prefer: 'wait=0' });
+    expect(Number(answer.headers.get('retry-after'))).toBe(seconds);
+  });
+
+  test('is told what is known when nobody has planned for it yet: that it is on its way', async () => {
+    await using edge = await TestEdge.start();
+    const answer = await edge.post('/v1/chat/completions', { model: 'tiny' }, { prefer: 'wait=0' });
+    expect(await answer.json()).toMatchObject({ error: { code: 'model_loading', message: expect.stringContaining('(queued)') as string } });
+  });
+
+  test('is not told of a preference that its wait does not follow, nor of any when its model is ready', async () => {
+    await using edge = await TestEdge.start();
+    await using engine = await FakeEngine.start(chatHandler('tiny'));
+    const asking = edge.post('/v1/chat/completions', { model: 'tiny' }, { prefer: 'wait=100' });
+    await waitUntil('waiting', () => edge.host.placing === 1);
+    edge.host.serve('tiny', engine.url);
+    const cold = await asking;
+    expect([cold.status, cold.headers.get('preference-applied')]).toEqual([200, null]);
+    const hot = await edge.post('/v1/chat/completions', { model: 'tiny' }, { prefer: 'wait=1' });
+    expect([hot.headers.get('preference-applied'), hot.headers.get('server-timing')]).toEqual([null, null]);
   });
 
   test('is told that there is no capacity when nothing of its model loads, and keeps its age when it comes back', async () => {
@@ -120,6 +151,8 @@ describe('a stream for a model that is not ready', () => {
     expect(performance.now() - beganAtMs).toBeGreaterThan(95);
     expect(answer.status).toBe(200);
     expect(answer.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+    // The head went out with the first comment: it tells what was known then.
+    expect(answer.headers.get('server-timing')).toMatch(/^queue;dur=\d{2,}, place;dur=0$/u);
     edge.host.serve('tiny', engine.url);
     const text = await answer.text();
     expect(text).toMatch(/^(?:: berth model=tiny phase=starting eta=\ds\n\n)+data: /u);
@@ -160,6 +193,23 @@ describe('a stream for a model that is not ready', () => {
     expect((await asking).status).toBe(400);
   });
 
+  test('is told at once when the learned time left outlasts its wait, with the true status while it is silent', async () => {
+    await using edge = await TestEdge.start({ yaml: TEST_CATALOG.replace('heartbeatAfter: 100ms', 'heartbeatAfter: 1m') });
+    edge.host.statuses.set(asId<ModelName>('tiny'), placementStatus({ stage: 'starting', etaMs: 500_000 }));
+    const answer = await edge.post('/v1/chat/completions', { model: 'tiny', stream: true });
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '120']);
+    expect(await answer.json()).toMatchObject({ error: { code: 'model_loading' } });
+    expect(edge.host.wishes).toHaveLength(1);
+  });
+
+  test('is told so inside the stream when that is learned after its first comment', async () => {
+    await using edge = await TestEdge.start({ yaml: TEST_CATALOG.replace('streamWait: 3s', 'streamWait: 1h') });
+    const answer = await edge.post('/v1/chat/completions', { model: 'tiny', stream: true }, { prefer: 'wait=60' });
+    expect([answer.status, answer.headers.get('preference-applied')]).toEqual([200, 'wait=60']);
+    edge.host.statuses.set(asId<ModelName>('tiny'), placementStatus({ stage: 'starting', etaMs: 500_000 }));
+    expect(await answer.text()).toMatch(/^(?:: berth .*\n\n)+data: \{"error":.*"code":"model_loading"\}\}\n\n$/u);
+  });
+
   test('is told at its deadline, as an error of the stream, and leaves a wish', async () => {
     await using edge = await TestEdge.start();
     const answer = await edge.post('/v1/messages', { model: 'tiny', stream: true }, { prefer: 'wait=1' });
@@ -170,5 +220,13 @@ describe('a stream for a model that is not ready', () => {
 });
 
 function placementStatus(fields: Pick<PlacementStatus, 'stage' | 'etaMs'>): PlacementStatus {
-  return { model: asId<ModelName>('tiny'), reasons: [], updatedAtMs: Date.now(), detail: null, progress: null, ...fields };
+  return {
+    model: asId<ModelName>('tiny'),
+    reasons: [],
+    updatedAtMs: Date.now(),
+    detail: null,
+    progress: null,
+    phaseProgress: null,
+    ...fields,
+  };
 }

@@ -1,35 +1,48 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OperationalError } from '@berth/core';
-import type { EdgeSession, ModelName, RequestSlot } from '@berth/core';
+import type { EdgeSession, Endpoint, ModelName, PlacementRight, RequestSlot } from '@berth/core';
 import type { EdgeLogger } from '../telemetry/edge-logger.ts';
-import { isLoading, progressOf } from './placement-watch.ts';
+import { discreet, isOnItsWay, progressOf } from './model-progress.ts';
+import type { ModelProgress } from './model-progress.ts';
 import type { PlacementView, PlacementWatch } from './placement-watch.ts';
+import type { LetInGate, Turn } from './let-in-gate.ts';
 import type { SharedPlacements } from './shared-placements.ts';
+import type { WaitTiming } from './wait-timing.ts';
 import type { WishList } from './wish-list.ts';
 
 /** Longest `Retry-After` of a wait that can go on. */
 const LONGEST_RETRY_AFTER_MS = 120_000;
+/** What a client is told when its wait is over is not older than this. */
+const TOLD_FROM_MS = 100;
 /** `Retry-After` where no time was learned. */
 const UNKNOWN_RETRY_AFTER_MS = 30_000;
+/** `Retry-After` of a model that is ready. */
+const READY_RETRY_AFTER_MS = 1000;
 /** Between a placement that ended and the next try, when no lease came of it. */
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 1000;
 
 export interface EndpointWait {
   readonly model: ModelName;
+  /** What the wait may cause: a start, or an eviction too. */
+  readonly right: Exclude<PlacementRight, 'use'>;
+  /** Whether a model exists for whoever waits. */
+  readonly mayUse: (model: ModelName) => boolean;
   /** Epoch ms. */
   readonly arrivedAtMs: number;
   readonly deadlineAtMs: number;
   /** Aborts when the client leaves: the wait is forgotten, and no wish is left. */
   readonly left: AbortSignal;
+  /** Told of the start that it waits for. */
+  readonly timing: Pick<WaitTiming, 'starting'>;
 }
 
-/** The slot that a wait ended with, and what it took. */
+/** What a wait ended with. The caller ends both. */
 export interface EndpointWaited {
+  /** A request counted in flight. */
   readonly slot: RequestSlot;
-  /** Until the engine was seen to start; all of it when it was not seen. */
-  readonly queueMs: number;
-  readonly placeMs: number;
+  /** Its place among those who are let in; `null` where it did not have to queue. */
+  readonly turn: Turn | null;
 }
 
 export interface EndpointWaitsParts {
@@ -37,6 +50,7 @@ export interface EndpointWaitsParts {
   readonly placements: SharedPlacements;
   readonly watch: PlacementWatch;
   readonly wishes: WishList;
+  readonly gate: LetInGate;
   readonly logger: EdgeLogger;
   readonly nowMs: () => number;
 }
@@ -57,7 +71,7 @@ export class EndpointWaits {
   }
 
   /**
-   * Resolves with a request counted in flight, which the caller must end. Throws at the deadline, or as soon as the learned time left
+   * Resolves with a request counted in flight, once those who waited before it have been let in. Throws at the deadline, or as soon as the learned time left
    * outlasts it: `MODEL_LOADING`, `NO_CAPACITY_NOW` or `ORCHESTRATOR_UNAVAILABLE`, each with `retryAfterMs` and a wish left behind; throws
    * the placement's own failure, `QUEUE_FULL`, `REDIS_UNAVAILABLE`, and the reason of `left` when it aborts.
    */
@@ -71,18 +85,16 @@ export class EndpointWaits {
     if (this.#ended) over.abort(new WaitOver());
     wait.left.addEventListener('abort', leave, { once: true });
     const deadline = setTimeout(() => over.abort(new WaitOver()), Math.max(0, wait.deadlineAtMs - nowMs()));
-    let startingAtMs: number | null = null;
     const unfollow = watch.follow((view) => {
-      const progress = progressOf(view, model);
-      if (progress.state === 'starting') startingAtMs ??= nowMs();
+      const progress = progressOf(view, model, { waiting: true });
+      if (progress.endpoint?.state === 'starting') wait.timing.starting(ageOfStart(view, progress.endpoint));
       if (progress.etaMs !== null && nowMs() + progress.etaMs > wait.deadlineAtMs) over.abort(new WaitOver());
     });
     try {
-      const slot = (await this.#lease(model)) ?? (await this.#queue(wait, over.signal));
+      const leased = await this.#lease(model);
+      const waited = leased === null ? await this.#queue(wait, over.signal) : { slot: leased, turn: null };
       this.#parts.wishes.fulfilled(model);
-      const endedAtMs = nowMs();
-      const queueEndedAtMs = startingAtMs ?? endedAtMs;
-      return { slot, queueMs: queueEndedAtMs - wait.arrivedAtMs, placeMs: endedAtMs - queueEndedAtMs };
+      return waited;
     } catch (error) {
       if (!(error instanceof WaitOver)) throw error;
       throw session.failingSinceMs === null ? await this.#comeBack(wait) : redisAway();
@@ -100,25 +112,37 @@ export class EndpointWaits {
     for (const over of this.#under) over.abort(new WaitOver());
   }
 
-  async #queue(wait: EndpointWait, over: AbortSignal): Promise<RequestSlot> {
+  async #queue(wait: EndpointWait, over: AbortSignal): Promise<EndpointWaited> {
     const { session, placements } = this.#parts;
-    const { model, arrivedAtMs, deadlineAtMs } = wait;
+    const { model, right, arrivedAtMs, deadlineAtMs } = wait;
     over.throwIfAborted();
-    const ticket = await session.join({ model, right: 'displace', arrivedAtMs, deadlineAtMs });
+    const ticket = await session.join({ model, right, arrivedAtMs, deadlineAtMs });
     try {
       for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
         over.throwIfAborted();
         const outcome = await placements.place(model, over);
-        const slot = outcome.kind === 'ready' ? await this.#lease(model) : null;
-        if (slot !== null && over.aborted) slot.end();
+        const waited = outcome.kind === 'ready' ? await this.#letIn(model, over) : null;
         over.throwIfAborted();
-        if (slot !== null) return slot;
+        if (waited !== null) return waited;
         // Drained again, or lost between two answers: the next placement tells.
         await sleep(pauseMs, undefined, { signal: over }).catch(() => undefined);
       }
     } finally {
       ticket.leave();
     }
+  }
+
+  /** `null` when there is nothing to be let in to any more, or the wait is over. */
+  async #letIn(model: ModelName, over: AbortSignal): Promise<EndpointWaited | null> {
+    const turn = await this.#parts.gate.enter(model, over);
+    const slot = await this.#lease(model).catch((error: unknown) => {
+      turn.leave();
+      throw error;
+    });
+    if (slot !== null && !over.aborted) return { slot, turn };
+    turn.leave();
+    slot?.end();
+    return null;
   }
 
   async #lease(model: ModelName): Promise<RequestSlot | null> {
@@ -132,10 +156,10 @@ export class EndpointWaits {
   /** What a client is told whose wait is over, after its wish was left. */
   async #comeBack(wait: EndpointWait): Promise<OperationalError> {
     const { watch, wishes, logger } = this.#parts;
-    const view = await watch.read().catch(() => watch.latest);
+    const view = await watch.read({ maxAgeMs: TOLD_FROM_MS }).catch(() => watch.latest);
     const failure = comeBackFailure(view, wait);
     await wishes
-      .leave(wait.model, wait.arrivedAtMs, failure.retryAfterMs ?? UNKNOWN_RETRY_AFTER_MS)
+      .leave(wait, failure.retryAfterMs ?? UNKNOWN_RETRY_AFTER_MS)
       .catch((error: unknown) => logger.warn({ model: wait.model, err: error }, 'wish lost'));
     return failure;
   }
@@ -144,15 +168,24 @@ export class EndpointWaits {
 function comeBackFailure(view: PlacementView | null, wait: EndpointWait): OperationalError {
   const { model } = wait;
   const waited = wait.deadlineAtMs - wait.arrivedAtMs;
-  const progress = view === null ? null : progressOf(view, model);
+  const progress = view === null ? null : discreet(progressOf(view, model, { waiting: true }), wait.mayUse);
   const learnedMs = progress?.etaMs ?? null;
   const retryAfterMs = Math.min(LONGEST_RETRY_AFTER_MS, Math.max(1000, learnedMs ?? UNKNOWN_RETRY_AFTER_MS));
   const details = { model, waitMs: waited, etaMs: learnedMs, phase: progress?.phase ?? null };
-  if (progress !== null && (isLoading(progress) || progress.state === 'ready')) {
+  if (progress?.state === 'ready') {
+    return new OperationalError({
+      code: 'MODEL_LOADING',
+      message: `${model} has become ready, and those who waited for it longer go first. Ask again after Retry-After.`,
+      retryable: true,
+      retryAfterMs: READY_RETRY_AFTER_MS,
+      details,
+    });
+  }
+  if (progress !== null && isOnItsWay(progress) && view?.leader !== null) {
     const left = learnedMs === null ? 'an unknown time' : `about ${Math.ceil(learnedMs / 1000)} s`;
     return new OperationalError({
       code: 'MODEL_LOADING',
-      message: `${model} is loading (${progress.phase ?? progress.state}) and needs ${left} more. Ask again after Retry-After.`,
+      message: `${model} is loading (${progress.phase ?? 'queued'}) and needs ${left} more. Ask again after Retry-After.`,
       retryable: true,
       retryAfterMs,
       details,
@@ -167,13 +200,38 @@ function comeBackFailure(view: PlacementView | null, wait: EndpointWait): Operat
       details,
     });
   }
+  const why = wait.right === 'place' ? ', and this key may not stop models to make room (it lacks the right `displace`)' : '';
   return new OperationalError({
     code: 'NO_CAPACITY_NOW',
-    message: `${model} could not be placed within ${Math.round(waited / 1000)} s: other models use the memory it needs. Its place in the queue is kept; ask again after Retry-After.`,
+    message: `${model} could not be placed within ${Math.round(waited / 1000)} s: ${progress === null ? 'how it goes on is not known' : inTheWayOf(progress)}${why}. Its place in the queue is kept; ask again after Retry-After.`,
     retryable: true,
     retryAfterMs,
     details,
   });
+}
+
+/** How long ago a start was decided, in ms: the registry's clock is not this edge's. */
+function ageOfStart({ registry, readAtMs }: PlacementView, { createdAtMs }: Endpoint): number {
+  return registry.nowMs - createdAtMs + (performance.now() - readAtMs);
+}
+
+/** Why a placement cannot go on now, as a clause. */
+function inTheWayOf({ phase, victims, waitingFor }: ModelProgress): string {
+  if (phase === 'draining') return `${victims.length === 0 ? 'other models' : victims.join(', ')} must end first, to make room`;
+  switch (waitingFor) {
+    case 'start-slot':
+      return 'another model is starting on its GPU';
+    case 'older-placement':
+      return 'models that were asked for earlier go first';
+    case 'residency':
+      return 'the models that would make room became ready only just now';
+    case 'gpu-readings':
+      return 'the memory of its GPUs cannot be read';
+    case 'memory':
+    case 'right':
+    case null:
+      return 'other models use the memory it needs';
+  }
 }
 
 function redisAway(): OperationalError {

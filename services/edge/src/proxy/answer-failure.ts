@@ -16,9 +16,11 @@ export function answerFailure(parts: {
   readonly dialect: Dialect;
   readonly record: RequestRecord;
   readonly logger: EdgeLogger;
+  /** Of a head that is still to be sent; flat. */
+  readonly extraHeaders?: readonly string[];
 }): void {
-  const { error, answer, dialect, record, logger } = parts;
-  if (error instanceof ClientLeft || answer.left.aborted) {
+  const { error, answer, dialect, record, logger, extraHeaders = [] } = parts;
+  if (error instanceof ClientLeft || answer.hasLeft) {
     record.outcome = 'client-left';
     return;
   }
@@ -32,6 +34,6 @@ export function answerFailure(parts: {
     return;
   }
   const { status, headers, body } = failure === null ? unexpectedAnswer(dialect) : errorAnswer(failure, dialect);
-  answer.begin(status, '', [...headers, 'x-request-id', record.requestId], false);
+  answer.begin(status, '', [...headers, ...extraHeaders, 'x-request-id', record.requestId], false);
   answer.end(body);
 }

@@ -18,7 +18,9 @@ export interface RelayOptions {
   /** Added to the engine's head, flat. */
   readonly extraHeaders: readonly string[];
   /** Called when the engine's head has come. */
-  readonly onBegin?: (() => void) | undefined;
+  readonly onHead?: (() => void) | undefined;
+  /** Called when the first bytes of its body have come. */
+  readonly onFirstPiece?: (() => void) | undefined;
 }
 
 /**
@@ -62,7 +64,7 @@ export class AnswerRelay {
     return this.#lastDataAtMs;
   }
 
-  begin(status: number, statusText: string, rawHeaders: readonly (Buffer | string)[]): void {
+  begin(status: number, statusText: string, rawHeaders: readonly string[]): void {
     const { rename, extraHeaders } = this.#options;
     const head = clientAnswerHead(rawHeaders, rename !== null);
     const isEventStream = head.contentType.startsWith('text/event-stream');
@@ -70,7 +72,7 @@ export class AnswerRelay {
     this.#encoded = head.encoded;
     this.#lastDataAtMs = performance.now();
     this.meter.begin(status, head);
-    this.#options.onBegin?.();
+    this.#options.onHead?.();
     if (this.#answer.headSent && !(isEventStream && status === 200 && !head.encoded)) {
       this.#collected = [];
       return;
@@ -85,7 +87,7 @@ export class AnswerRelay {
 
   /** `false`: wait for the client to catch up. */
   write(piece: Buffer): boolean {
-    this.meter.feed(piece);
+    this.#measure(piece);
     if (this.#collected !== null) {
       this.#collectedBytes += piece.length;
       if (this.#collectedBytes <= LONGEST_ERROR_BYTES) this.#collected.push(piece);
@@ -97,7 +99,15 @@ export class AnswerRelay {
     return renamed.length === 0 || this.#answer.write(renamed);
   }
 
-  end(): void {
+  /** `piece`: the last bytes, where the engine's end came together with some. */
+  end(piece: Buffer | null = null): void {
+    if (piece !== null && this.#collected === null && this.#rename === null) {
+      this.#measure(piece);
+      this.#watch?.feed(piece);
+      this.#answer.end(piece);
+      return;
+    }
+    if (piece !== null) this.write(piece);
     if (this.#collected !== null) {
       this.#answer.write(errorFrame(engineFault(this.#status, Buffer.concat(this.#collected)), this.#options.dialect));
     } else {
@@ -115,6 +125,11 @@ export class AnswerRelay {
     }
     this.#answer.write(errorFrame(fault, this.#options.dialect));
     this.#answer.end();
+  }
+
+  #measure(piece: Buffer): void {
+    if (this.meter.firstByteAtMs === null) this.#options.onFirstPiece?.();
+    this.meter.feed(piece);
   }
 
   #flushRename(): void {

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import { FakeEngine } from '../testing/fake-engine.ts';
 import type { EngineHandler } from '../testing/fake-engine.ts';
@@ -135,3 +137,47 @@ async function closedUrl(): Promise<string> {
   await once(server, 'close');
   return `http://127.0.0.1:${port}`;
 }
+
+test('a large body that names another model at its end gets 400, and the engine no whole request', async () => {
+  await using edge = await TestEdge.start();
+  await using engine = await FakeEngine.start(ok);
+  edge.host.serve('tiny', engine.url);
+  edge.host.serve('plain', engine.url);
+  for (const end of ['"plain"', 'null', '{}', '1']) {
+    const answer = await fetch(`${edge.url}/v1/chat/completions`, {
+      method: 'POST',
+      body: `{"model":"tiny","image":"${'x'.repeat(3 * MIB)}","model":${end}}`,
+    });
+    expect(answer.status).toBe(400);
+  }
+  expect(engine.seen).toHaveLength(0);
+  const same = await fetch(`${edge.url}/v1/chat/completions`, {
+    method: 'POST',
+    body: `{"model":"tiny","image":"${'x'.repeat(3 * MIB)}","model":"tiny"}`,
+  });
+  expect(same.status).toBe(200);
+});
+
+test('a body whose client goes silent gets 408 and holds nothing for ever', async () => {
+  await using edge = await TestEdge.start({ yaml: `${smallLimits}\nrequests: { bodyIdleTimeout: 100ms }\n` });
+  await using engine = await FakeEngine.start(ok);
+  edge.host.serve('tiny', engine.url);
+  for (const begin of ['{"model":', `{"model":"tiny","a":"${'x'.repeat(MIB)}`]) {
+    const call = request(`${edge.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-length': String(2 * MIB) } });
+    call.on('error', () => undefined);
+    call.write(begin);
+    const [response] = (await once(call, 'response')) as [IncomingMessage];
+    expect(response.statusCode).toBe(408);
+    expect(JSON.parse(await text(response))).toMatchObject({ error: { code: 'REQUEST_TIMEOUT' } });
+    call.destroy();
+  }
+  await waitUntil('slots ended', () => edge.host.inFlight() === 0);
+  expect(engine.seen).toHaveLength(0);
+});
+
+test('a compressed body gets 400, since no engine decodes it', async () => {
+  await using edge = await TestEdge.start();
+  const answer = await fetch(`${edge.url}/v1/chat/completions`, { method: 'POST', body: 'x', headers: { 'content-encoding': 'gzip' } });
+  expect(answer.status).toBe(400);
+  expect(await answer.text()).toContain('Content-Encoding');
+});

@@ -1,3 +1,5 @@
+import { OperationalError } from '@berth/core';
+
 /** A limit on bytes held at once by many. */
 export class ByteBudget {
   readonly #limitBytes: number;
@@ -16,10 +18,9 @@ export class ByteBudget {
     let ownBytes = 0;
     return {
       take: (bytes) => {
-        if (this.#heldBytes + bytes > this.#limitBytes) return false;
+        if (this.#heldBytes + bytes > this.#limitBytes) throw tooManyBytes(this.#limitBytes);
         this.#heldBytes += bytes;
         ownBytes += bytes;
-        return true;
       },
       [Symbol.dispose]: () => {
         this.#heldBytes -= ownBytes;
@@ -30,6 +31,15 @@ export class ByteBudget {
 }
 
 export interface ByteShare extends Disposable {
-  /** `false`, and nothing taken, when the limit would be passed. */
-  take(bytes: number): boolean;
+  /** Throws `QUEUE_FULL`, and takes nothing, when the limit would be passed. */
+  take(bytes: number): void;
+}
+
+function tooManyBytes(limitBytes: number): OperationalError {
+  return new OperationalError({
+    code: 'QUEUE_FULL',
+    message: `The bodies that this edge holds for requests that wait for their models, or whose \`model\` has not come yet, reach ${limitBytes} bytes. Ask again after Retry-After, and put \`model\` in front of files and long texts.`,
+    retryable: true,
+    details: { limitBytes },
+  });
 }

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { writeInBatch } from '../upstream/write-batch.ts';
 
 /** The client closed its connection; there is nobody to answer. */
 export class ClientLeft extends Error {
@@ -9,25 +10,44 @@ export class ClientLeft extends Error {
   }
 }
 
+/** A whole answer up to this size goes out in one write together with its head, as text in Latin-1, which Node joins to the head. */
+const JOINED_BYTES = 16 * 1024;
+
 /**
  * The client's side of one request: the raw Node response, written at most once, that knows when its reader is gone. That is the `close` of
  * the response before its `finish`, in every phase: the request's own `close` comes as soon as its body was read.
  */
 export class ClientAnswer {
   readonly #outgoing: ServerResponse;
-  readonly #abort = new AbortController();
+  #hasLeft = false;
+  #left: AbortController | null = null;
+  #onLeft: (() => void) | null = null;
   #bytes = 0;
   #firstByteAtMs: number | null = null;
 
   constructor(outgoing: ServerResponse) {
     this.#outgoing = outgoing;
-    if (outgoing.destroyed || outgoing.socket?.destroyed === true) this.#abort.abort(new ClientLeft());
+    if (outgoing.destroyed || outgoing.socket?.destroyed === true) this.#hasLeft = true;
     else outgoing.once('close', this.#closed);
   }
 
-  /** Aborts with `ClientLeft` when the client closes before it has its whole answer. */
+  /** The client closed before it had its whole answer. */
+  get hasLeft(): boolean {
+    return this.#hasLeft;
+  }
+
+  /** Aborts with `ClientLeft` when the client leaves. Made when it is first asked for: most requests need none. */
   get left(): AbortSignal {
-    return this.#abort.signal;
+    if (this.#left === null) {
+      this.#left = new AbortController();
+      if (this.#hasLeft) this.#left.abort(new ClientLeft());
+    }
+    return this.#left.signal;
+  }
+
+  /** Calls `listener` when the client leaves; the next call replaces it, `null` takes it away. */
+  watchLeaving(listener: (() => void) | null): void {
+    this.#onLeft = listener;
   }
 
   get headSent(): boolean {
@@ -49,7 +69,7 @@ export class ClientAnswer {
 
   /** `headers` is flat: name, value. `flush` sends them now instead of together with the first bytes of the body. */
   begin(status: number, statusText: string, headers: string[], flush: boolean): void {
-    if (this.left.aborted) return;
+    if (this.#hasLeft) return;
     this.#firstByteAtMs = performance.now();
     if (statusText === '') this.#outgoing.writeHead(status, headers);
     else this.#outgoing.writeHead(status, statusText, headers);
@@ -58,7 +78,7 @@ export class ClientAnswer {
 
   /** `false`: the client reads slower than we write; wait for `onceDrained`. */
   write(bytes: Buffer | string): boolean {
-    if (this.left.aborted) return true;
+    if (this.#hasLeft) return true;
     this.#bytes += bytes.length;
     return this.#outgoing.write(bytes);
   }
@@ -67,10 +87,13 @@ export class ClientAnswer {
     this.#outgoing.once('drain', resume);
   }
 
-  end(bytes?: string): void {
-    if (this.left.aborted || this.#outgoing.writableEnded) return;
+  end(bytes?: Buffer | string): void {
+    if (this.#hasLeft || this.#outgoing.writableEnded) return;
+    this.#bytes += bytes?.length ?? 0;
     if (bytes === undefined) this.#outgoing.end();
-    else this.#outgoing.end(bytes);
+    else if (typeof bytes === 'string') this.#outgoing.end(bytes);
+    else if (bytes.length > JOINED_BYTES) this.#outgoing.end(bytes);
+    else writeInBatch(() => this.#outgoing.end(bytes.toString('latin1'), 'latin1'));
   }
 
   /** Cuts the connection, so that the client cannot take what it got for a whole answer. */
@@ -79,6 +102,9 @@ export class ClientAnswer {
   }
 
   readonly #closed = (): void => {
-    if (!this.#outgoing.writableFinished) this.#abort.abort(new ClientLeft());
+    if (this.#outgoing.writableFinished) return;
+    this.#hasLeft = true;
+    this.#onLeft?.();
+    this.#left?.abort(new ClientLeft());
   };
 }

@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { findModel } from '@berth/config';
 import { OperationalError } from '@berth/core';
+import { discreetFailure } from '../keys/discreet-failure.ts';
+import type { RequestAccess } from '../keys/request-access.ts';
 import { requestEnd } from '../telemetry/request-end.ts';
 import { requestRecord } from '../telemetry/request-record.ts';
 import { ByteBudget } from './byte-budget.ts';
@@ -8,19 +10,21 @@ import { ClientAnswer } from './client-answer.ts';
 import type { EngineProxyParts } from './engine-proxy-parts.ts';
 import type { EngineRoute } from './engine-routes.ts';
 import { answerFailure } from './answer-failure.ts';
-import { JsonRequestReader, readMultipart, readQuery } from './read-request.ts';
-import type { Asked } from './read-request.ts';
 import { RequestBody } from './request-body.ts';
+import type { BodyLimits } from './request-body.ts';
+import { RouteReader } from './route-reader.ts';
 import { ServedRequest } from './served-request.ts';
 
 /** Takes one request of an engine route from its body to its last byte, and writes its log line. */
 export class EngineProxy {
   readonly #parts: EngineProxyParts;
-  readonly #waitingBodies: ByteBudget;
+  readonly #heldBodies: ByteBudget;
+  readonly #bodyLimits: BodyLimits;
 
   constructor(parts: EngineProxyParts) {
     this.#parts = parts;
-    this.#waitingBodies = new ByteBudget(parts.protocol.bodies.waitingBytes);
+    this.#heldBodies = new ByteBudget(parts.protocol.bodies.waitingBytes);
+    this.#bodyLimits = { ...parts.protocol.bodies, idleTimeoutMs: parts.protocol.requests.bodyIdleTimeoutMs };
   }
 
   /** `path` is the canonical path of the request, `query` its query with the `?`. Never rejects: failures are answered. */
@@ -33,18 +37,21 @@ export class EngineProxy {
     const { logger, metrics, requestLog, newRequestId } = this.#parts;
     const answer = new ClientAnswer(outgoing);
     const record = requestRecord({ requestId: newRequestId(), method: route.method, route: route.path, startedAtMs: performance.now() });
-    const body = route.modelIn === 'query' ? null : new RequestBody(incoming, this.#parts.protocol.bodies);
+    const body = route.modelIn === 'query' ? null : new RequestBody(incoming, this.#bodyLimits, this.#heldBodies);
+    let access: RequestAccess | null = null;
+    let request: ServedRequest | null = null;
     try {
+      access = this.#parts.keys.admit(incoming.headers, record);
       const arrivedAtMs = this.#parts.nowMs();
-      const reader = new RouteReader(route, body, incoming, target.query, this.#parts.protocol.bodies.retryLimitBytes);
+      const reader = new RouteReader(route, body, incoming, target.query);
       const asked = await reader.begin();
       const model = findModel(this.#parts.catalog, asked.model);
-      if (model === undefined) throw modelNotFound(asked.model);
+      if (model === undefined || !access.mayUse(model.name)) throw modelNotFound(asked.model);
       record.model = model.name;
       record.stream = asked.stream;
-      const request = new ServedRequest({
-        ...this.#parts,
+      request = new ServedRequest(this.#parts, {
         route,
+        access,
         incoming,
         answer,
         body,
@@ -52,55 +59,21 @@ export class EngineProxy {
         asked,
         record,
         arrivedAtMs,
-        waitingBodies: this.#waitingBodies,
         path: target.path + target.query,
-        finishReading: (take) => reader.finish(take),
+        finishReading: () => reader.finish(),
       });
       await request.serve();
     } catch (error) {
-      answerFailure({ error, answer, dialect: route.dialect, record, logger });
+      const told = { error: discreetFailure(error, access), answer, dialect: route.dialect, record, logger };
+      answerFailure({ ...told, extraHeaders: request?.coldHeaders ?? [] });
     } finally {
+      access?.release();
       record.bytesIn = body?.bytesRead ?? 0;
+      body?.release();
       const end = requestEnd(record, answer);
       metrics.observe(record, end);
       requestLog.write(record, end);
     }
-  }
-}
-
-/** Reads `model` and `stream` from where the route has them. */
-class RouteReader {
-  readonly #route: EngineRoute;
-  readonly #body: RequestBody | null;
-  readonly #contentType: string;
-  readonly #query: string;
-  readonly #json: JsonRequestReader | null;
-  #asked: Asked | null = null;
-
-  constructor(route: EngineRoute, body: RequestBody | null, incoming: IncomingMessage, query: string, keepBytes: number) {
-    this.#route = route;
-    this.#body = body;
-    this.#contentType = incoming.headers['content-type'] ?? '';
-    this.#query = query;
-    this.#json = body !== null && route.modelIn === 'json' ? new JsonRequestReader(body, keepBytes) : null;
-  }
-
-  async begin(): Promise<Asked> {
-    this.#asked = await this.#read();
-    return this.#asked;
-  }
-
-  /** Reads what is still to come; `take` is asked about every piece before it is kept. */
-  async finish(take: (bytes: number) => void): Promise<Asked> {
-    take(this.#body?.bytesRead ?? 0);
-    if (this.#json !== null) this.#asked = await this.#json.finish(take);
-    return this.#asked ?? this.begin();
-  }
-
-  #read(): Promise<Asked> {
-    if (this.#json !== null) return this.#json.begin();
-    if (this.#body !== null && this.#route.modelIn === 'multipart') return readMultipart(this.#body, this.#contentType);
-    return Promise.resolve(readQuery(this.#query));
   }
 }
 

@@ -15,16 +15,24 @@ const json = (path: string, dialect: Dialect = 'openai'): EngineRoute => ({ meth
 const multipart = (path: string): EngineRoute => ({ method: 'POST', path, modelIn: 'multipart', dialect: 'openai' });
 
 /**
- * Every route of the engine that can be reached through Berth; all others, above all `/sleep`, `/collective_rpc`, `/invocations` and the
- * like, do not exist here. Names as vLLM 0.32.0 lists them at start.
+ * Every route of the engine that can be reached through Berth: those that do a model's work for a client and name the model
+ * (`routes/responses.ts` has the two that name a stored response instead). Names as in
+ * vLLM 0.32.0 (`vllm/entrypoints`), which registers them by the tasks of its model. `/v1/classify`, `/v1/pooling` and `/v1/audio/speech` are
+ * not vLLM's; other engines have them.
+ *
+ * All others do not exist here: `/sleep`, `/collective_rpc` and all that the development mode adds; LoRA loading, profiling, scaling and
+ * weight transfer; `/invocations`, which takes any body; `/inference/v1/*`, `*\/render` and `*\/derender`, by which engines talk to each
+ * other; `/health`, `/ping`, `/load`, `/version`, `/metrics`, `/kv_event_sources`, `/tokenizer_info` and the docs, which are about one
+ * engine; `/v1/models`, which Berth answers, since an engine's list tells its paths; `/v1/realtime`, a websocket; `/cohere/v2/chat`, which
+ * needs a package that vLLM's image does not bring and tells errors in a form of its own.
  */
 export const ENGINE_ROUTES: readonly EngineRoute[] = [
   json('/v1/chat/completions'),
+  json('/v1/chat/completions/batch'),
   json('/v1/completions'),
   json('/v1/embeddings'),
+  json('/v2/embed'),
   json('/v1/responses', 'responses'),
-  { method: 'GET', path: '/v1/responses/:id{[A-Za-z0-9_-]+}', modelIn: 'query', dialect: 'responses' },
-  { method: 'POST', path: '/v1/responses/:id{[A-Za-z0-9_-]+}/cancel', modelIn: 'query', dialect: 'responses' },
   json('/v1/messages', 'messages'),
   json('/v1/messages/count_tokens', 'messages'),
   json('/v1/rerank'),
@@ -36,6 +44,8 @@ export const ENGINE_ROUTES: readonly EngineRoute[] = [
   json('/classify'),
   json('/v1/pooling'),
   json('/pooling'),
+  json('/generative_scoring'),
+  json('/v1/systemone'),
   json('/tokenize'),
   json('/detokenize'),
   json('/v1/audio/speech'),

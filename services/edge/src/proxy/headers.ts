@@ -51,6 +51,11 @@ export interface AnswerHead {
   readonly encoded: boolean;
 }
 
+/** Whether the status sends clients elsewhere: to an address of the engine's own, which they cannot reach and need not know. */
+export function isRedirect(status: number): boolean {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+}
+
 /** The engine's headers without those of its own connection; `relength` drops its length too, for an answer whose bytes change. */
 export function clientAnswerHead(rawHeaders: readonly (Buffer | string)[], relength: boolean): AnswerHead {
   let named: ReadonlySet<string> | null = null;

@@ -1,5 +1,6 @@
 import type { ModelName } from '@berth/core';
-import { progressOf } from '../placement/placement-watch.ts';
+import type { ModelProgress } from '../placement/model-progress.ts';
+import { discreet, etaSeconds, progressOf } from '../placement/model-progress.ts';
 import type { PlacementView } from '../placement/placement-watch.ts';
 import type { ClientAnswer } from './client-answer.ts';
 
@@ -12,6 +13,9 @@ const STREAM_HEAD: readonly string[] = [
   'no',
 ];
 
+/** More names than these tell a client nothing more. */
+const MOST_VICTIMS = 5;
+
 /**
  * Keeps the connection of a waiting stream alive with comments, which event-stream clients ignore. Silent at first, so that early failures
  * keep their true status; from the first comment on the status is 200.
@@ -20,20 +24,28 @@ export class Heartbeats implements Disposable {
   readonly #answer: ClientAnswer;
   readonly #model: ModelName;
   readonly #view: () => PlacementView | null;
+  readonly #mayUse: (model: ModelName) => boolean;
+  readonly #headers: () => readonly string[];
   #timer: NodeJS.Timeout;
 
   constructor(parts: {
     readonly answer: ClientAnswer;
     readonly model: ModelName;
     readonly view: () => PlacementView | null;
+    /** Whether a model exists for the client. */
+    readonly mayUse: (model: ModelName) => boolean;
+    /** Added to the head of the stream, as they are when it goes out; flat. */
+    readonly headers: () => readonly string[];
     readonly afterMs: number;
     readonly everyMs: number;
   }) {
     this.#answer = parts.answer;
     this.#model = parts.model;
     this.#view = parts.view;
+    this.#mayUse = parts.mayUse;
+    this.#headers = parts.headers;
     this.#timer = setTimeout(() => {
-      this.#answer.begin(200, '', [...STREAM_HEAD], false);
+      this.#answer.begin(200, '', [...STREAM_HEAD, ...this.#headers()], false);
       this.#beat();
       this.#timer = setInterval(() => this.#beat(), parts.everyMs);
     }, parts.afterMs);
@@ -46,10 +58,20 @@ export class Heartbeats implements Disposable {
 
   #beat(): void {
     const view = this.#view();
-    const progress = view === null ? null : progressOf(view, this.#model);
-    const phase = progress?.phase ?? progress?.state ?? 'queued';
-    const etaMs = progress?.etaMs ?? null;
-    const eta = etaMs === null ? '' : ` eta=${Math.ceil(etaMs / 1000)}s`;
-    this.#answer.write(`: berth model=${this.#model} phase=${phase}${eta}\n\n`);
+    const progress = view === null ? null : discreet(progressOf(view, this.#model, { waiting: true }), this.#mayUse);
+    this.#answer.write(heartbeat(this.#model, progress));
   }
+}
+
+/**
+ * One comment: `: berth model=… phase=… eta=…`, with `victims=` while they make room and `for=` while it queues, where that is known. Once
+ * the model is ready its engine works on the request, and the phase is `ready`. Names come from a catalog and cannot break out of a comment; another orchestrator's catalog wrote some of them, so that is made sure here.
+ */
+export function heartbeat(model: ModelName, progress: ModelProgress | null): string {
+  const words = [`model=${model}`, `phase=${progress?.state === 'ready' ? 'ready' : (progress?.phase ?? 'queued')}`];
+  if (progress !== null && progress.victims.length > 0) words.push(`victims=${progress.victims.slice(0, MOST_VICTIMS).join(',')}`);
+  if (progress !== null && progress.waitingFor !== null) words.push(`for=${progress.waitingFor}`);
+  const seconds = progress === null ? null : etaSeconds(progress);
+  if (seconds !== null) words.push(`eta=${seconds}s`);
+  return `: berth ${words.join(' ').replaceAll(/[^\x20-\x7e]/gu, '?')}\n\n`;
 }

@@ -1,35 +1,43 @@
 import type { IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
 import { OperationalError } from '@berth/core';
+import type { ByteBudget, ByteShare } from './byte-budget.ts';
 import { ClientLeft } from './client-answer.ts';
+import { askForBody } from './expect-continue.ts';
 
 export interface BodyLimits {
   /** A longer body is refused with `REQUEST_TOO_LARGE`. */
   readonly limitBytes: number;
   /** A body up to this size is kept until the engine answers. */
   readonly retryLimitBytes: number;
+  /** Longest time without a byte of it, while it is wanted. */
+  readonly idleTimeoutMs: number;
 }
 
 /**
  * A request's body: what has been read of it, and the rest that is still to come. Small ones are read whole and can be sent again; a
- * larger one flows through, and can be sent again only while none of it was sent.
+ * larger one flows through, and can be sent again only while none of it was sent. What is read before any of it is sent counts against
+ * the budget that all bodies share.
  */
 export class RequestBody {
   readonly #incoming: IncomingMessage;
   readonly #limits: BodyLimits;
+  readonly #share: ByteShare;
   #kept: Buffer[] = [];
-  #keptBytes = 0;
+  #bytesRead = 0;
   #ended = false;
   #sent = false;
+  #held = true;
+  #inspect: ((piece: Buffer) => void) | null = null;
 
-  constructor(incoming: IncomingMessage, limits: BodyLimits) {
+  constructor(incoming: IncomingMessage, limits: BodyLimits, budget: ByteBudget) {
     this.#incoming = incoming;
     this.#limits = limits;
+    this.#share = budget.share();
   }
 
   /** Bytes read so far. */
   get bytesRead(): number {
-    return this.#keptBytes;
+    return this.#bytesRead;
   }
 
   get ended(): boolean {
@@ -39,6 +47,12 @@ export class RequestBody {
   /** The length that the client declared, while not all of it has been read. */
   get declaredLength(): string | undefined {
     return this.#incoming.headers['content-length'];
+  }
+
+  /** It is, or says that it will be, larger than what is kept to be sent again. */
+  get isLarge(): boolean {
+    const { retryLimitBytes } = this.#limits;
+    return this.#bytesRead > retryLimitBytes || Number(this.declaredLength ?? 0) > retryLimitBytes;
   }
 
   /** Whether all of it can be sent (again). */
@@ -53,13 +67,31 @@ export class RequestBody {
     return this.#kept[0] ?? null;
   }
 
-  /** The pieces read so far. */
+  /** The pieces that are kept. */
   get pieces(): readonly Buffer[] {
     return this.#kept;
   }
 
   get #isSmall(): boolean {
-    return this.#ended && this.#keptBytes <= this.#limits.retryLimitBytes;
+    return this.#ended && this.#bytesRead <= this.#limits.retryLimitBytes;
+  }
+
+  /** Sees every piece that is still to come before an engine does; what it throws ends the body there. */
+  inspect(inspect: (piece: Buffer) => void): void {
+    this.#inspect = inspect;
+  }
+
+  /** Counts what is kept against the budget again, for a wait. Throws `QUEUE_FULL`. */
+  hold(): void {
+    if (this.#held) return;
+    this.#share.take(this.#kept.reduce((bytes, piece) => bytes + piece.length, 0));
+    this.#held = true;
+  }
+
+  /** An engine has it now, or nobody needs it any more. */
+  release(): void {
+    this.#held = false;
+    this.#share[Symbol.dispose]();
   }
 
   /** Notes that the engine may have seen some of it. */
@@ -68,29 +100,34 @@ export class RequestBody {
   }
 
   /**
-   * Reads on until the end, or until `pause` says so after a piece. Throws `REQUEST_TOO_LARGE`; `ClientLeft` when the connection closes
-   * before the end.
+   * Reads on until the end, or until `pause` says so after a piece. Throws `REQUEST_TOO_LARGE`, `QUEUE_FULL` when the budget is spent,
+   * `REQUEST_TIMEOUT` when nothing comes for too long; `ClientLeft` when the connection closes before the end.
    */
   read(pause?: (piece: Buffer) => boolean): Promise<void> {
     if (this.#ended) return Promise.resolve();
     const incoming = this.#incoming;
     if (Number(this.declaredLength ?? 0) > this.#limits.limitBytes) return Promise.reject(this.#tooLarge());
+    askForBody(incoming);
     return new Promise((resolve, reject) => {
       const settle = (finish: () => void): void => {
+        clearTimeout(idle);
         incoming.off('data', onData).off('end', onEnd).off('error', onClose).off('close', onClose);
         finish();
       };
+      const fail = (error: unknown): void => {
+        incoming.pause();
+        settle(() => reject(error));
+      };
+      const idle = setTimeout(() => fail(this.#tooSlow()), this.#limits.idleTimeoutMs);
       const onData = (piece: Buffer): void => {
-        this.#kept.push(piece);
-        this.#keptBytes += piece.length;
         try {
-          if (this.#keptBytes > this.#limits.limitBytes) throw this.#tooLarge();
+          this.#take(piece);
+          idle.refresh();
           if (pause?.(piece) !== true) return;
           incoming.pause();
           settle(resolve);
         } catch (error) {
-          incoming.pause();
-          settle(() => reject(error));
+          fail(error);
         }
       };
       const onEnd = (): void => {
@@ -105,21 +142,23 @@ export class RequestBody {
   }
 
   /** The body piece by piece, for an engine; what was sent of a large one is forgotten. */
-  open(): Readable {
-    return Readable.from(this.#pieces(), { objectMode: false });
+  async *flow(): AsyncGenerator<Buffer, void> {
+    this.#sent = true;
+    for (;;) {
+      for (const piece of this.#kept.splice(0)) yield piece;
+      if (this.#ended) return;
+      await this.read((piece) => {
+        this.#inspect?.(piece);
+        return true;
+      });
+    }
   }
 
-  async *#pieces(): AsyncGenerator<Buffer, void> {
-    this.#sent = true;
-    for (const piece of this.#kept.splice(0)) yield piece;
-    if (this.#ended) return;
-    for await (const piece of this.#incoming.iterator({ destroyOnReturn: false })) {
-      if (!(piece instanceof Buffer)) continue;
-      this.#keptBytes += piece.length;
-      if (this.#keptBytes > this.#limits.limitBytes) throw this.#tooLarge();
-      yield piece;
-    }
-    this.#ended = true;
+  #take(piece: Buffer): void {
+    this.#bytesRead += piece.length;
+    if (this.#bytesRead > this.#limits.limitBytes) throw this.#tooLarge();
+    if (this.#held) this.#share.take(piece.length);
+    this.#kept.push(piece);
   }
 
   #tooLarge(): OperationalError {
@@ -129,6 +168,16 @@ export class RequestBody {
       message: `The request's body is larger than ${limitBytes} bytes. Send a smaller one, or raise bodies.limit in berth.yaml.`,
       retryable: false,
       details: { limitBytes },
+    });
+  }
+
+  #tooSlow(): OperationalError {
+    const { idleTimeoutMs } = this.#limits;
+    return new OperationalError({
+      code: 'REQUEST_TIMEOUT',
+      message: `Nothing of the request's body came for ${idleTimeoutMs} ms, after ${this.#bytesRead} bytes. Send it again, or raise requests.bodyIdleTimeout in berth.yaml.`,
+      retryable: true,
+      details: { idleTimeoutMs },
     });
   }
 }

@@ -28,6 +28,11 @@ describe('canonicalPath', () => {
     '*',
     '',
     '/v1/models\u0000',
+    '/v1/models#',
+    '/v1/models?a#b',
+    '/v1/modéls',
+    '/v1/mod els',
+    '/v1/models\u007f',
   ])('finds nothing at %j', (target) => {
     expect(canonicalPath(target)).toBeNull();
   });

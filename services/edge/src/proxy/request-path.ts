@@ -1,14 +1,18 @@
+/** Printable ASCII without `#` and the backslash. */
+const NOT_IN_PATHS = /[^!"$-[\]-~]/u;
+
 /** Behind these, ids of models follow, which contain slashes. */
 const BEFORE_IDS: readonly string[] = ['/v1/models/', '/admin/v1/models/'];
 
 /**
  * The path of a request target, without its query, or `null` when two readers could take it for different paths: an absolute target, empty,
- * `.` or `..` segments, backslashes, control bytes, and encoded slashes, dots or backslashes but for those inside a model's id.
+ * `.` or `..` segments, backslashes, a fragment, bytes that are not printable ASCII, and encoded slashes, dots, backslashes or zero bytes but
+ * for those inside a model's id.
  */
 export function canonicalPath(target: string): string | null {
-  const queryAt = target.search(/[?#]/u);
+  const queryAt = target.indexOf('?');
   const path = queryAt === -1 ? target : target.slice(0, queryAt);
-  if (!path.startsWith('/') || /[\\\p{Cc}]/u.test(path)) return null;
+  if (!path.startsWith('/') || NOT_IN_PATHS.test(path) || (queryAt !== -1 && target.includes('#', queryAt))) return null;
   if (/\/(?:\/|\.{1,2}(?:\/|$))/u.test(path)) return null;
   if (!path.includes('%')) return path;
   const prefix = BEFORE_IDS.find((before) => path.startsWith(before));

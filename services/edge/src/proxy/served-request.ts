@@ -1,62 +1,60 @@
-import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ModelSettings } from '@berth/config';
 import { OperationalError } from '@berth/core';
 import type { RequestSlot } from '@berth/core';
 import { faultOf } from '../errors/error-answer.ts';
+import { useLoaded } from '../placement/use-loaded.ts';
 import { noteAttempt } from '../telemetry/request-record.ts';
-import type { RequestRecord } from '../telemetry/request-record.ts';
+import { EndpointGone, UpstreamError } from '../upstream/upstream-error.ts';
 import { AnswerRelay } from './answer-relay.ts';
-import type { ByteBudget } from './byte-budget.ts';
 import { ClientLeft } from './client-answer.ts';
-import type { ClientAnswer } from './client-answer.ts';
+import { ColdStart } from './cold-start.ts';
+import type { ColdRequest } from './cold-start.ts';
 import { EngineExchange } from './engine-exchange.ts';
 import type { ExchangeOutcome } from './engine-exchange.ts';
 import type { EngineProxyParts } from './engine-proxy-parts.ts';
 import type { EngineRoute } from './engine-routes.ts';
 import { engineRequestHeaders } from './headers.ts';
-import { Heartbeats } from './heartbeats.ts';
-import type { Asked } from './read-request.ts';
-import type { RequestBody } from './request-body.ts';
-import { EndpointGone } from './upstream.ts';
-import { waitLimitMs } from './wait-limit.ts';
+import type { Asked } from './asked.ts';
 
 /** Attempts in all before the first byte of an answer. */
 const ATTEMPTS = 3;
 
-export interface ServedRequestParts extends EngineProxyParts {
+/** One request as far as it is known once its model is. */
+export interface RequestInHand extends ColdRequest {
   readonly route: EngineRoute;
-  readonly incoming: IncomingMessage;
-  readonly answer: ClientAnswer;
-  readonly body: RequestBody | null;
-  readonly model: ModelSettings;
   readonly asked: Asked;
-  readonly record: RequestRecord;
-  readonly arrivedAtMs: number;
-  readonly waitingBodies: ByteBudget;
   /** Path and query, as the engine gets them. */
   readonly path: string;
-  /** Reads the body to its end; `take` is asked about every piece and throws when there is no room for it. */
-  readonly finishReading: (take: (bytes: number) => void) => Promise<Asked>;
 }
 
 /** One request whose model is known: attempts on endpoints of the model, each after a wait where none is ready. */
 export class ServedRequest {
-  readonly #parts: ServedRequestParts;
-  #heartbeats: Heartbeats | null = null;
-  #waitedMs = 0;
-  #timing: readonly string[] = [];
+  readonly #parts: EngineProxyParts;
+  readonly #request: RequestInHand;
+  #cold: ColdStart | null = null;
 
-  constructor(parts: ServedRequestParts) {
+  constructor(parts: EngineProxyParts, request: RequestInHand) {
     this.#parts = parts;
+    this.#request = request;
+  }
+
+  /** For the head of an answer, flat: what a client is told of a cold start; empty where there was none. */
+  get coldHeaders(): readonly string[] {
+    return this.#cold?.headers ?? [];
   }
 
   /** Resolves when the client has its answer, whole or broken off. Throws what is to be told before any of it. */
   async serve(): Promise<void> {
-    const { session, model, record, answer, body } = this.#parts;
+    const { session, retryPausesMs } = this.#parts;
+    const { model, record, answer, body } = this.#request;
     try {
       for (let attempt = 1; ; attempt += 1) {
         const slot = session.begin(model.name) ?? (await this.#waitForEndpoint());
+        if (slot.inFlight > model.maxInFlight) {
+          slot.end();
+          throw endpointFull(model);
+        }
         record.attempts = attempt;
         record.generation = slot.endpoint.generation;
         const fresh = attempt > 1 || body?.whole === null;
@@ -64,30 +62,36 @@ export class ServedRequest {
         if (outcome.kind !== 'unreached') return;
         session.suspect?.(slot.endpoint.generation);
         if (attempt === ATTEMPTS || body?.canSend === false) throw unreached(model.name, attempt, outcome.cause);
-        const pauseMs = outcome.stale && !fresh ? 0 : (this.#parts.retryPausesMs[attempt - 1] ?? 0);
+        const pauseMs = outcome.stale && !fresh ? 0 : (retryPausesMs[attempt - 1] ?? 0);
         if (pauseMs > 0) await sleep(pauseMs, undefined, { signal: answer.left }).catch(() => undefined);
-        if (answer.left.aborted) throw new ClientLeft();
+        if (answer.hasLeft) throw new ClientLeft();
       }
     } finally {
-      this.#heartbeats?.[Symbol.dispose]();
+      this.#cold?.[Symbol.dispose]();
     }
   }
 
   async #attempt(slot: RequestSlot, fresh: boolean): Promise<ExchangeOutcome> {
-    const { answer, body, route, incoming, protocol, upstreams } = this.#parts;
+    const { protocol, upstreams } = this.#parts;
+    const { answer, body, route, incoming, path } = this.#request;
     const rename = this.#rename(slot);
-    const headers = engineRequestHeaders(incoming.rawHeaders, incoming.headers.connection, rename !== null || this.#heartbeats !== null);
+    const headers = engineRequestHeaders(
+      incoming.rawHeaders,
+      incoming.headers.connection,
+      rename !== null || this.#cold?.hasHeartbeats === true,
+    );
     const relay = new AnswerRelay({
       answer,
       dialect: route.dialect,
       rename,
-      extraHeaders: this.#timing,
-      onBegin: this.#heartbeats === null ? undefined : () => this.#heartbeats?.[Symbol.dispose](),
+      extraHeaders: this.coldHeaders,
+      onHead: this.#cold === null ? undefined : () => this.#cold?.headCame(),
+      onFirstPiece: this.#cold === null ? undefined : () => this.#cold?.answerCame(),
     });
     const exchange = new EngineExchange(
       {
         method: route.method,
-        path: this.#parts.path,
+        path,
         headers,
         body,
         firstByteTimeoutMs: protocol.requests.timeoutMs,
@@ -97,8 +101,9 @@ export class ServedRequest {
       relay,
     );
     try {
+      body?.release();
       const outcome = await exchange.run(upstreams.of(slot.endpoint, slot.gone), fresh);
-      noteAttempt(this.#parts.record, outcome, relay, slot.gone.aborted);
+      noteAttempt(this.#request.record, outcome, relay, slot.gone.aborted);
       this.#conclude(outcome, relay);
       return outcome;
     } finally {
@@ -108,7 +113,7 @@ export class ServedRequest {
 
   /** Notes how the attempt ended, and tells the client where its answer has begun. */
   #conclude(outcome: ExchangeOutcome, relay: AnswerRelay): void {
-    const { record, model } = this.#parts;
+    const { record, model } = this.#request;
     switch (outcome.kind) {
       case 'answered':
         record.outcome = 'answered';
@@ -119,7 +124,7 @@ export class ServedRequest {
       case 'unreached':
         return;
       case 'refused':
-        throw outcome.failure instanceof OperationalError ? outcome.failure : unreached(model.name, record.attempts, outcome.failure);
+        throw outcome.failure instanceof UpstreamError ? unreached(model.name, record.attempts, outcome.failure) : outcome.failure;
       case 'silent':
         if (!outcome.afterFirstByte) throw silent(model.name);
         return this.#broken(relay, silent(model.name));
@@ -129,50 +134,37 @@ export class ServedRequest {
   }
 
   #broken(relay: AnswerRelay, failure: OperationalError): void {
-    const { record } = this.#parts;
+    const { record, answer } = this.#request;
     record.outcome = 'broken';
     record.code = failure.code;
     // The engine has told its own error already; what follows it is only the end.
-    if (relay.sawErrorFrame) this.#parts.answer.end();
+    if (relay.sawErrorFrame) answer.end();
     else relay.fail(faultOf(failure));
   }
 
   async #waitForEndpoint(): Promise<RequestSlot> {
-    const { waits, watch, protocol, model, answer, arrivedAtMs, nowMs, record, incoming } = this.#parts;
-    const beganAtMs = nowMs();
-    record.cold = true;
-    using share = this.#parts.waitingBodies.share();
-    const asked = await this.#parts.finishReading((bytes) => {
-      if (!share.take(bytes)) throw tooManyBodies(protocol.bodies.waitingBytes);
-    });
-    record.stream = asked.stream;
-    const limitMs = waitLimitMs({ stream: asked.stream, prefer: incoming.headers.prefer, model, coldStart: protocol.coldStart });
-    if (asked.stream && this.#heartbeats === null) {
-      const { heartbeatAfterMs, heartbeatEveryMs } = protocol.coldStart;
-      this.#heartbeats = new Heartbeats({
-        answer,
-        model: model.name,
-        view: () => watch.latest,
-        afterMs: heartbeatAfterMs,
-        everyMs: heartbeatEveryMs,
-      });
-    }
-    const deadlineAtMs = beganAtMs + Math.max(0, limitMs - this.#waitedMs);
-    const waited = await waits.wait({ model: model.name, arrivedAtMs, deadlineAtMs, left: answer.left });
-    this.#waitedMs += nowMs() - beganAtMs;
-    record.queueMs += waited.queueMs;
-    record.placeMs += waited.placeMs;
-    this.#timing = ['server-timing', `queue;dur=${Math.round(record.queueMs)}, place;dur=${Math.round(record.placeMs)}`];
-    return waited.slot;
+    const { access, model } = this.#request;
+    if (access.right === 'use') return useLoaded(this.#parts, model.name);
+    this.#cold ??= new ColdStart(this.#parts, this.#request, access.right);
+    return this.#cold.wait();
   }
 
   /** vLLM answers with the first name it serves, whatever name was asked for. */
   #rename(slot: RequestSlot): { from: string; to: string } | null {
-    const { model, asked } = this.#parts;
+    const { model, asked } = this.#request;
     const from = slot.endpoint.servedNames[0];
     if (model.engine !== 'vllm' || from === undefined || from === asked.model) return null;
     return { from, to: asked.model };
   }
+}
+
+function endpointFull({ name, maxInFlight }: ModelSettings): OperationalError {
+  return new OperationalError({
+    code: 'ENDPOINT_FULL',
+    message: `${maxInFlight} requests of ${name} are in flight through this edge. Ask again after Retry-After, or raise maxInFlight in berth.yaml.`,
+    retryable: true,
+    details: { model: name, maxInFlight },
+  });
 }
 
 function unreached(model: string, attempts: number, cause: Error): OperationalError {
@@ -202,14 +194,5 @@ function silent(model: string): OperationalError {
     message: `The endpoint of ${model} sent nothing for longer than the operator allows. Send the request again, or raise requests.timeout or streams.idleTimeout in berth.yaml.`,
     retryable: true,
     details: { model },
-  });
-}
-
-function tooManyBodies(limitBytes: number): OperationalError {
-  return new OperationalError({
-    code: 'QUEUE_FULL',
-    message: `The bodies of the requests that wait for their models reach ${limitBytes} bytes on this edge. Ask again after Retry-After.`,
-    retryable: true,
-    details: { limitBytes },
   });
 }

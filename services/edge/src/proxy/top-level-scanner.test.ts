@@ -17,6 +17,8 @@ const samples: readonly [string, string][] = [
   ['behind another value of the same member', '{"model":"other","model":"tiny","stream":false,"stream":true}'],
   ['with an escaped key', '{"mod\\u0065l":"tiny","stream":true}'],
   ['with an escaped value', '{"model":"t\\u0069ny","stream":true}'],
+  ['behind keys that are longer than a name', `{"model":"tiny","${'k'.repeat(5000)}":"other","stream":true,"${'k'.repeat(5000)}":false}`],
+  ['behind a byte order mark', '\ufeff{"model":"tiny","stream":true}'],
   ['behind numbers and literals', '{"a":null,"b":false,"c":-1.5,"d":[1,[2]],"model":"tiny","stream":true}'],
 ];
 
@@ -30,7 +32,7 @@ describe('TopLevelScanner', () => {
   });
 
   it.each(samples)('agrees with JSON.parse on members %s', (_, text) => {
-    const parsed: unknown = JSON.parse(text);
+    const parsed: unknown = JSON.parse(text.replace('\ufeff', ''));
     const { found } = scan(text, text.length);
     expect(parsed).toMatchObject(Object.fromEntries(found));
   });
@@ -39,8 +41,30 @@ describe('TopLevelScanner', () => {
     expect(scan('{"model":"größe-模型"}', 1).found.get('model')).toBe('größe-模型');
   });
 
-  it('finds nothing where the member is missing or no scalar', () => {
-    expect(scan('{"model":{"a":1},"stream":[true],"a":"model"}', 5).found.size).toBe(0);
+  it('finds nothing where the member is missing', () => {
+    expect(scan('{"a":{"model":"b"},"c":"model"}', 5).found.size).toBe(0);
+  });
+
+  it.each(['{"a":"b"}', '["tiny"]', '17e999x', `"${'x'.repeat(5000)}"`, 'NaN', '1'.repeat(5000)])(
+    'lets a later member win that is no scalar: %s',
+    (value) => {
+      for (const pieceBytes of [1, 5, 10_000]) {
+        const { found } = scan(`{"model":"tiny","model":${value},"a":"model"}`, pieceBytes);
+        expect(found.has('model')).toBe(true);
+        expect(found.get('model')).toBeUndefined();
+      }
+    },
+  );
+
+  it.each([
+    ['UTF-16', Buffer.from('{"model":"tiny"}', 'utf16le')],
+    ['UTF-16 with its mark', Buffer.from('\ufeff{"model":"tiny"}', 'utf16le')],
+    ['half a byte order mark', Buffer.from([0xef, 0xbb, 0x7b, 0x7d])],
+    ['bytes of 0', Buffer.from('{\0"model":"tiny"}')],
+  ])('takes %s for no object, as two readers could differ on it', (_, bytes) => {
+    const scanner = new TopLevelScanner(['model']);
+    scanner.feed(bytes);
+    expect(scanner.notAnObject).toBe(true);
   });
 
   it.each(['[1]', '"text"', 'nope', '<xml>'])('says that %s is no object', (text) => {

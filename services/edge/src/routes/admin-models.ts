@@ -1,13 +1,12 @@
 import { Hono } from 'hono';
 import type { Context } from 'hono';
-import { findModel } from '@berth/config';
 import type { Catalog, ModelSettings } from '@berth/config';
 import { stopRequestBodySchema } from '@berth/contracts';
 import type { Accepted, StopRequestBody } from '@berth/contracts';
-import { OperationalError, isOperationalError } from '@berth/core';
+import { OperationalError } from '@berth/core';
 import type { RegistryReader, StopRequest } from '@berth/core';
-import { errorAnswer } from '../errors/error-answer.ts';
-import { decoded } from './models.ts';
+import { modelInPath } from './model-id.ts';
+import { told } from './told.ts';
 
 const PREFIX = '/admin/v1/models/';
 
@@ -19,7 +18,7 @@ export function adminModels(parts: { readonly catalog: Catalog; readonly registr
   const { catalog, registry, newId } = parts;
   const hono = new Hono();
   hono.post(`${PREFIX}:id{.+}/load`, (context) =>
-    told(context, async () => {
+    told(async () => {
       const model = named(catalog, context, '/load');
       const id = `operator-${newId()}`;
       await registry.putWish({
@@ -30,7 +29,7 @@ export function adminModels(parts: { readonly catalog: Catalog; readonly registr
         arrivedMsAgo: 0,
         endsInMs: model.loadTimeoutMs,
       });
-      return { accepted: true, id, model: model.name };
+      return accepted(context, { accepted: true, id, model: model.name });
     }),
   );
   const stop = async (target: StopRequest['target'], body: StopRequestBody, model: string | null): Promise<Accepted> => {
@@ -39,36 +38,22 @@ export function adminModels(parts: { readonly catalog: Catalog; readonly registr
     return { accepted: true, id, model };
   };
   hono.post(`${PREFIX}:id{.+}/stop`, (context) =>
-    told(context, async () => {
+    told(async () => {
       const { name } = named(catalog, context, '/stop');
-      return stop({ kind: 'model', model: name }, await readStop(context), name);
+      return accepted(context, await stop({ kind: 'model', model: name }, await readStop(context), name));
     }),
   );
-  hono.post('/admin/v1/stop', (context) => told(context, async () => stop({ kind: 'all' }, await readStop(context), null)));
+  hono.post('/admin/v1/stop', (context) => told(async () => accepted(context, await stop({ kind: 'all' }, await readStop(context), null))));
   return hono;
 }
 
-async function told(context: Context, act: () => Promise<Accepted>): Promise<Response> {
-  try {
-    return context.json(await act(), 202);
-  } catch (error) {
-    if (!isOperationalError(error)) throw error;
-    const answer = errorAnswer(error, 'openai');
-    return new Response(answer.body, { status: answer.status, headers: { 'content-type': 'application/json' } });
-  }
+function accepted(context: Context, body: Accepted): Response {
+  return context.json(body, 202);
 }
 
 /** Throws `MODEL_NOT_FOUND`. */
 function named(catalog: Catalog, context: Context, suffix: string): ModelSettings {
-  const id = decoded(context.req.path.slice(PREFIX.length, -suffix.length)) ?? '';
-  const model = findModel(catalog, id);
-  if (model !== undefined) return model;
-  throw new OperationalError({
-    code: 'MODEL_NOT_FOUND',
-    message: `The model \`${id.slice(0, 200)}\` does not exist. GET /v1/models lists those that do.`,
-    retryable: false,
-    details: { param: 'model' },
-  });
+  return modelInPath(catalog, context.req.path.slice(PREFIX.length, -suffix.length));
 }
 
 /** Throws `INVALID_REQUEST`. */

@@ -1,4 +1,5 @@
 import { Hono } from 'hono';
+import type { Context } from 'hono';
 import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { OperationalError } from '@berth/core';
@@ -7,24 +8,31 @@ import type { EngineProxy } from '../proxy/engine-proxy.ts';
 import { ENGINE_ROUTES } from '../proxy/engine-routes.ts';
 import { queryOf } from '../proxy/request-path.ts';
 
-/** The engine's public routes. Answers are written to the raw Node response, so no web stream stands between engine and client. */
+/**
+ * The engine's public routes. Answers are written to the raw Node response, so no web stream stands between engine and client. A handler
+ * returns at once and the only one of its route: Hono then neither composes handlers nor awaits one.
+ */
 export function engineRoutes(proxy: EngineProxy): Hono<{ Bindings: HttpBindings }> {
   const hono = new Hono<{ Bindings: HttpBindings }>();
   for (const route of ENGINE_ROUTES) {
-    hono.on(route.method, route.path, async (context) => {
+    hono.on(route.method, route.path, (context) => {
       const { incoming, outgoing } = context.env;
-      await proxy.handle(route, { path: context.req.path, query: queryOf(incoming.url ?? '') }, incoming, outgoing);
+      void proxy.handle(route, { path: context.req.path, query: queryOf(incoming.url ?? '') }, incoming, outgoing);
       return RESPONSE_ALREADY_SENT;
     });
   }
-  const methods = new Map<string, string[]>();
-  for (const { path, method } of ENGINE_ROUTES) methods.set(path, [...(methods.get(path) ?? []), method]);
-  for (const [path, allowed] of methods) {
-    hono.all(path, (context) => {
-      const message = `${context.req.method} is not allowed here; use ${allowed.join(' or ')}.`;
-      const { body } = errorAnswer(new OperationalError({ code: 'INVALID_REQUEST', message, retryable: false }), 'openai');
-      return context.body(body, 405, { 'content-type': 'application/json', allow: allowed.join(', ') });
-    });
-  }
   return hono;
+}
+
+/**
+ * The answer to a method that an engine route does not have; `null` where there is no such route. Asked when no handler was found: a handler of
+ * its own for every other method would stand in the way of those that are used.
+ */
+export function methodNotAllowed(context: Context): Response | null {
+  const { method, path } = context.req;
+  const allowed = ENGINE_ROUTES.filter((route) => route.path === path).map((route) => route.method);
+  if (allowed.length === 0) return null;
+  const message = `${method} is not allowed here; use ${allowed.join(' or ')}.`;
+  const failure = new OperationalError({ code: 'INVALID_REQUEST', message, retryable: false });
+  return context.body(errorAnswer(failure, 'openai').body, 405, { 'content-type': 'application/json', allow: allowed.join(', ') });
 }

@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
 import { html } from 'hono/html';
 import type { Catalog } from '@berth/config';
-import { progressOf } from '../placement/placement-watch.ts';
+import { progressOf } from '../placement/model-progress.ts';
 import type { PlacementView, PlacementWatch } from '../placement/placement-watch.ts';
 
 /** `/`: what runs where, and where to look further. */

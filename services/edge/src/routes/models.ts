@@ -1,86 +1,37 @@
 import { Hono } from 'hono';
-import { findModel } from '@berth/config';
-import type { Catalog, ModelSettings } from '@berth/config';
-import type { ModelBody, ModelListBody } from '@berth/contracts';
-import { OperationalError } from '@berth/core';
-import { errorAnswer } from '../errors/error-answer.ts';
-import { progressOf } from '../placement/placement-watch.ts';
-import type { PlacementView, PlacementWatch } from '../placement/placement-watch.ts';
+import type { Catalog } from '@berth/config';
+import type { ModelListBody } from '@berth/contracts';
+import type { EdgeEnv } from '../app.ts';
+import type { ApiAccess } from '../keys/api-access.ts';
+import type { PlacementWatch } from '../placement/placement-watch.ts';
+import { modelBody } from './model-body.ts';
+import { modelInPath } from './model-id.ts';
+import { told } from './told.ts';
 
-/** `created` has to be something: what clients read as the model's age. The start of this process is when its catalog came into force. */
-const CREATED_SECONDS = Math.floor(performance.timeOrigin / 1000);
 const PREFIX = '/v1/models/';
 
-/** `GET /v1/models` and `GET /v1/models/{id}`: the catalog in OpenAI's shape, answered without asking any engine. */
-export function models(parts: { readonly catalog: Catalog; readonly watch: PlacementWatch }): Hono {
-  const { catalog, watch } = parts;
-  const hono = new Hono();
-  hono.get('/v1/models', async (context) => {
-    const view = await readOrNull(watch);
-    const list: ModelListBody = { object: 'list', data: catalog.models.map((model) => modelBody(model, view)) };
-    return context.json(list);
-  });
+/**
+ * `GET /v1/models` and `GET /v1/models/{id}`: the catalog in OpenAI's shape, answered without asking any engine. A key sees its own models;
+ * others do not exist for it. No limit of a key counts these.
+ */
+export function models(parts: { readonly catalog: Catalog; readonly keys: ApiAccess; readonly watch: PlacementWatch }): Hono<EdgeEnv> {
+  const { catalog, keys, watch } = parts;
+  const hono = new Hono<EdgeEnv>();
+  hono.get('/v1/models', (context) =>
+    told(async () => {
+      const access = keys.identify(context.env.incoming.headers);
+      const view = await watch.readOrNull();
+      const own = catalog.models.filter((model) => access.mayUse(model.name));
+      return context.json({ object: 'list', data: own.map((model) => modelBody(model, view, access)) } satisfies ModelListBody);
+    }),
+  );
   // Ids contain slashes, plain or encoded.
-  hono.get(`${PREFIX}:id{.+}`, async (context) => {
-    const id = decoded(context.req.path.slice(PREFIX.length));
-    const model = id === null ? undefined : findModel(catalog, id);
-    if (model === undefined) {
-      const message = `The model \`${(id ?? '').slice(0, 200)}\` does not exist. GET /v1/models lists those that do.`;
-      const failure = new OperationalError({ code: 'MODEL_NOT_FOUND', message, retryable: false, details: { param: 'model' } });
-      return context.body(errorAnswer(failure, 'openai').body, 404, { 'content-type': 'application/json' });
-    }
-    return context.json(modelBody(model, await readOrNull(watch)));
-  });
+  hono.get(`${PREFIX}:id{.+}`, (context) =>
+    told(async () => {
+      const access = keys.identify(context.env.incoming.headers);
+      const model = modelInPath(catalog, context.req.path.slice(PREFIX.length), access);
+      return context.json(modelBody(model, await watch.readOrNull(), access));
+    }),
+  );
   return hono;
-}
-
-function modelBody(model: ModelSettings, view: PlacementView | null): ModelBody {
-  const progress = view === null ? null : progressOf(view, model.name);
-  const quarantine = view?.registry.quarantines.find((entry) => entry.model === model.name && entry.untilMs > view.registry.nowMs) ?? null;
-  const endpoint = progress?.endpoint ?? null;
-  const cold = progress?.state === 'cold' && quarantine !== null;
-  return {
-    id: model.name,
-    object: 'model',
-    created: CREATED_SECONDS,
-    owned_by: 'berth',
-    berth: {
-      state: progress === null ? 'unknown' : cold ? 'quarantined' : progress.state,
-      phase: progress?.phase ?? null,
-      progress: progress?.progress ?? null,
-      etaSeconds: progress === null || progress.etaMs === null ? null : Math.ceil(progress.etaMs / 1000),
-      maxModelLen: endpoint?.state === 'ready' || endpoint?.state === 'draining' ? endpoint.maxModelLen : null,
-      aliases: [...model.aliases],
-      engine: model.engine,
-      gpus: model.gpus,
-      pinned: model.pinned,
-      quarantine:
-        quarantine === null || view === null
-          ? null
-          : {
-              code: quarantine.failure.code,
-              message: quarantine.failure.message,
-              failures: quarantine.failures,
-              retryInSeconds: Math.ceil((quarantine.untilMs - view.registry.nowMs) / 1000),
-            },
-    },
-  };
-}
-
-/** The catalog can be told without Redis; only the states are missing then. */
-async function readOrNull(watch: PlacementWatch): Promise<PlacementView | null> {
-  try {
-    return await watch.read();
-  } catch {
-    return null;
-  }
-}
-
-/** `null` for text that is not percent-encoded UTF-8. */
-export function decoded(text: string): string | null {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return null;
-  }
 }

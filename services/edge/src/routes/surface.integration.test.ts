@@ -94,14 +94,6 @@ describe('an engine route', () => {
     expect(engine.seen[0]?.body.length).toBeGreaterThan(3 * 1024 * 1024);
   });
 
-  test('without a body takes its model from the query', async () => {
-    await using edge = await TestEdge.start();
-    await using engine = await FakeEngine.start((_, response) => response.writeHead(200).end('{"id":"resp_1"}'));
-    edge.host.serve('tiny', engine.url);
-    expect(await (await fetch(`${edge.url}/v1/responses/resp_1?model=tiny`)).json()).toEqual({ id: 'resp_1' });
-    expect(engine.seen[0]?.url).toBe('/v1/responses/resp_1?model=tiny');
-  });
-
   test("keeps the client's key from the engine", async () => {
     await using edge = await TestEdge.start();
     await using engine = await FakeEngine.start(chatHandler('tiny'));
@@ -159,16 +151,19 @@ describe('GET /v1/models', () => {
       reasons: [],
       updatedAtMs: Date.now(),
       detail: null,
-      progress: 0.5,
-      etaMs: 40_500,
+      progress: null,
+      phaseProgress: 0.5,
+      etaMs: null,
     });
+    edge.host.wishes.push({ id: 'one', model: asId('tiny'), right: 'displace', kind: 'operator', arrivedMsAgo: 0, endsInMs: 60_000 });
     const list = modelListSchema.parse(await (await fetch(`${edge.url}/v1/models`)).json());
     expect(list.data.map(({ id }) => id)).toEqual(['tiny', 'plain']);
     expect(list.data[0]?.berth).toMatchObject({
       state: 'placing',
       phase: 'pulling',
-      progress: 0.5,
-      etaSeconds: 41,
+      progress: null,
+      phaseProgress: 0.5,
+      etaSeconds: null,
       aliases: ['gpt-4o-mini', 'org/alias'],
     });
     expect(list.data[1]?.berth).toMatchObject({ state: 'cold', engine: 'openai', gpus: 0 });

@@ -18,6 +18,7 @@ export class RequestLog {
     // Named one by one: only what is known to be safe gets into a line, and JSON.stringify is fastest on objects of one shape.
     const fields: FlatFields = {
       requestId: record.requestId,
+      keyId: record.keyId,
       method: record.method,
       route: record.route,
       model: record.model,

@@ -19,6 +19,8 @@ export interface RequestRecord {
   readonly method: string;
   readonly route: string;
   readonly startedAtMs: number;
+  /** Name of the key in the catalog; never the key. */
+  keyId: string | null;
   model: string | null;
   stream: boolean;
   attempts: number;
@@ -49,6 +51,7 @@ export function requestRecord(begin: Pick<RequestRecord, 'requestId' | 'method' 
     method: begin.method,
     route: begin.route,
     startedAtMs: begin.startedAtMs,
+    keyId: null,
     model: null,
     stream: false,
     attempts: 0,

@@ -1,6 +1,7 @@
 import { asId, OperationalError } from '@berth/core';
 import type {
   AcquireAnswer,
+  Claim,
   EdgeSession,
   Endpoint,
   FailureShape,
@@ -10,6 +11,7 @@ import type {
   ModelName,
   PlacementClient,
   PlacementOutcome,
+  PlacementRight,
   PlacementStatus,
   Quarantine,
   RegistryReader,
@@ -17,10 +19,13 @@ import type {
   RequestSlot,
   SessionCounts,
   StopRequest,
+  WaiterReport,
   WaiterTicket,
+  Wish,
 } from '@berth/core';
 
 type NewWish = Parameters<RegistryReader['putWish']>[0];
+type NewWaiter = Parameters<EdgeSession['join']>[0];
 
 interface Serving {
   readonly endpoint: LeasedEndpoint;
@@ -44,9 +49,13 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
   readonly suspected: Generation[] = [];
   readonly statuses = new Map<ModelName, PlacementStatus>();
   readonly quarantines: Quarantine[] = [];
+  readonly claims: Claim[] = [];
   /** Models whose placement was asked for, once per job. */
   readonly placed: ModelName[] = [];
-  starting: Endpoint[] = [];
+  /** What the registry has of endpoints that do not serve, and of those that do where a test looks at more than their leases. */
+  endpoints: Endpoint[] = [];
+  /** Rights of all waiters that joined. */
+  readonly joinedWith: PlacementRight[] = [];
   leader: LeaderView | null = { id: 'orchestrator', epoch: '1', sinceMs: 0, host: null };
   redisAway = false;
   synced = true;
@@ -55,9 +64,10 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
   /** Ends of requests that were counted out twice would show here. */
   ended = 0;
   begun = 0;
+  readonly #lastUsedAtMs = new Map<Generation, number>();
   readonly #serving = new Map<ModelName, Serving>();
   readonly #placing = new Map<ModelName, Placing>();
-  readonly #waiters = new Set<{ readonly model: ModelName }>();
+  readonly #waiters = new Set<NewWaiter>();
   #closeSockets: (generation: Generation) => Promise<void> = () => Promise.resolve();
   #generation = 1_800_000_000_000;
 
@@ -72,16 +82,24 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
       hasCounter: true,
     };
     this.#serving.set(endpoint.model, { endpoint, gone: new AbortController(), draining: false, inFlight: 0 });
-    this.starting = this.starting.filter((starting) => starting.model !== endpoint.model);
+    this.endpoints = this.endpoints.filter(({ model: other }) => other !== endpoint.model);
+    this.endpoints.push(readyEndpoint(endpoint));
     this.statuses.delete(endpoint.model);
     this.#settle(endpoint.model, (placing) => placing.outcome.resolve({ kind: 'ready', generation: endpoint.generation }));
     return endpoint;
+  }
+
+  /** When the model's endpoint was last used. */
+  use(model: string, atMs: number): void {
+    const serving = this.#serving.get(asId<ModelName>(model));
+    if (serving !== undefined) this.#lastUsedAtMs.set(serving.endpoint.generation, atMs);
   }
 
   /** The model's endpoint is gone: nothing begins on it, and its sockets are destroyed when `force` says so. */
   stop(model: string, force = false): void {
     const serving = this.#serving.get(asId<ModelName>(model));
     this.#serving.delete(asId<ModelName>(model));
+    this.endpoints = this.endpoints.filter((endpoint) => endpoint.model !== model);
     if (force) serving?.gone.abort();
   }
 
@@ -116,6 +134,7 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
     return {
       endpoint: serving.endpoint,
       gone: serving.gone.signal,
+      inFlight: serving.inFlight,
       end: () => {
         if (live) {
           this.ended += 1;
@@ -131,8 +150,9 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
     return this.#serving.has(model) ? { kind: 'ready' } : { kind: 'not-ready', state: 'none' };
   }
 
-  async join(waiter: { readonly model: ModelName }): Promise<WaiterTicket> {
+  async join(waiter: NewWaiter): Promise<WaiterTicket> {
     this.#answer();
+    this.joinedWith.push(waiter.right);
     if (this.#waiters.size >= this.maxWaiters) {
       throw new OperationalError({
         code: 'QUEUE_FULL',
@@ -191,11 +211,11 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
     this.#answer();
     return {
       nowMs: Date.now(),
-      endpoints: this.starting,
-      lastUsedAtMs: new Map(),
-      edges: [],
-      claims: [],
-      wishes: [],
+      endpoints: this.endpoints,
+      lastUsedAtMs: this.#lastUsedAtMs,
+      edges: [{ id: asId('edge-1'), leases: [], waiters: this.#waiterReports(), expiresInMs: 6000 }],
+      claims: this.claims,
+      wishes: [...new Map(this.wishes.map((wish) => [wish.id, livingWish(wish)])).values()],
       quarantines: this.quarantines,
     };
   }
@@ -220,6 +240,16 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
     this.stopRequests.push(request);
   }
 
+  #waiterReports(): WaiterReport[] {
+    return [...this.#waiters].map(({ model, right, arrivedAtMs, deadlineAtMs }) => ({
+      model,
+      right,
+      count: 1,
+      oldestArrivedAtMs: arrivedAtMs,
+      latestDeadlineAtMs: deadlineAtMs,
+    }));
+  }
+
   #answer(): void {
     if (this.redisAway) throw new OperationalError({ code: 'REDIS_UNAVAILABLE', message: 'Redis does not answer', retryable: true });
   }
@@ -229,4 +259,15 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
     this.#placing.delete(model);
     if (placing !== undefined) settle(placing);
   }
+}
+
+function livingWish({ arrivedMsAgo, endsInMs, ...wish }: NewWish): Wish {
+  return { ...wish, arrivedAtMs: Date.now() - arrivedMsAgo, endsAtMs: Date.now() + endsInMs };
+}
+
+function readyEndpoint({ generation, model, urls, servedNames, hasCounter }: LeasedEndpoint): Endpoint {
+  const launch = { signature: asId<Endpoint['signature']>('signature'), imageId: 'sha256:1', kvCacheBytes: null, handle: null };
+  const load = { readyAtMs: Date.now(), loadMs: 1000, processIds: [], measured: [], maxModelLen: 4096, sparedUntilMs: null };
+  const common = { generation, model, servedNames, hasCounter, containerName: model, allocations: [], createdAtMs: Date.now() };
+  return { state: 'ready', ...common, ...launch, ...load, urls };
 }

@@ -44,6 +44,25 @@ export class FootprintBook {
   }
 }
 
+/** A record with nothing in it yet. */
+export function nothingLearned(key: FootprintKey): Footprint {
+  const { model, signature, imageId, gpuProduct, gpuCount } = key;
+  return {
+    model,
+    signature,
+    imageId,
+    gpuProduct,
+    gpuCount,
+    vramMiB: null,
+    source: 'discovered',
+    samples: [],
+    loads: [],
+    kvCacheBytes: null,
+    breakdownMiB: {},
+    learnedAtMs: 0,
+  };
+}
+
 function keyText({ model, signature, imageId, gpuProduct, gpuCount }: FootprintKey): string {
   return JSON.stringify([model, signature, imageId, gpuProduct, gpuCount]);
 }

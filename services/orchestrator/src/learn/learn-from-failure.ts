@@ -4,7 +4,8 @@ import type { ModelSettings } from '@berth/config';
 import type { EngineFailure, FailureRemedy } from '@berth/vllm';
 import { leastOf } from '../snapshot/requirements.ts';
 import type { TermContext } from '../term/term-context.ts';
-import { footprintKeyOf } from './publish-ready.ts';
+import { nothingLearned } from './footprint-book.ts';
+import { footprintKeyOf } from './footprint-key.ts';
 import { remeasureNeighbours } from './remeasure.ts';
 
 const MIB = 1024 * 1024;
@@ -102,17 +103,7 @@ async function raiseFootprint(
 function recordOf(context: TermContext, endpoint: FailedEndpoint): Footprint | null {
   const key = context.gpus.latest === null ? null : footprintKeyOf(endpoint, context.gpus.latest);
   if (key === null) return null;
-  const fresh = {
-    ...key,
-    vramMiB: null,
-    source: 'discovered',
-    samples: [],
-    loads: [],
-    kvCacheBytes: null,
-    breakdownMiB: {},
-    learnedAtMs: 0,
-  } as const;
-  return context.book.find(key) ?? fresh;
+  return context.book.find(key) ?? nothingLearned(key);
 }
 
 function largestBudgetMiB(context: TermContext): number {

@@ -1,10 +1,12 @@
-import type { EngineHandle, Footprint, FootprintKey, GpuAllocation, HostReading, StartingEndpoint } from '@berth/core';
+import type { EngineHandle, Footprint, GpuAllocation, LoadTimes, StartingEndpoint } from '@berth/core';
 import { withMargin } from '@berth/core';
 import { parseMemoryBreakdown } from '@berth/vllm';
 import { changeEndpoint } from '../advance/change-endpoint.ts';
 import { wishIdsOf } from '../snapshot/demand.ts';
 import type { LoadObservation } from '../tasks/load-watch.ts';
 import type { TermContext } from '../term/term-context.ts';
+import { footprintKeyOf } from './footprint-key.ts';
+import { learnLoadTime, withLoad } from './load-times.ts';
 import { measureEndpoint, type Measurement } from './measure.ts';
 
 export const SAMPLES_KEPT = 10;
@@ -26,7 +28,8 @@ export async function publishReady(
   const waitedMs = context.clock.nowMs() - proved.atMs;
   if (measurement === null && waitedMs < context.catalog.protocol.memoryRelease.timeoutMs) return false;
   const loadMs = Math.max(0, proved.atMs - (endpoint.startedAtMs ?? proved.atMs));
-  const allocations = await charge(context, endpoint, measurement ?? UNMEASURED, { ...proved, loadMs });
+  const load: LoadTimes = { totalMs: loadMs, byPhaseMs: proved.phases, atMs: context.clock.nowMs() };
+  const allocations = await charge(context, endpoint, measurement ?? UNMEASURED, load, proved.log);
   const wishes = wishIdsOf(await context.registry.read(), endpoint.model);
   await changeEndpoint(
     context,
@@ -49,17 +52,21 @@ export async function publishReady(
   return true;
 }
 
-/** Stores what was measured and returns what the ledger charges from now on: what was reserved where nothing was learned. */
+/** Stores what was measured and returns what the ledger charges from now on: what was reserved where no memory was learned. */
 async function charge(
   context: TermContext,
   endpoint: StartingEndpoint,
   { measured, exact }: Measurement,
-  proved: Extract<LoadObservation, { kind: 'proved' }> & { readonly loadMs: number },
+  load: LoadTimes,
+  log: readonly string[],
 ): Promise<readonly GpuAllocation[]> {
   const reading = context.gpus.latest;
   const key = reading === null ? null : footprintKeyOf(endpoint, reading);
   const peakMiB = Math.max(0, ...measured.map((allocation) => allocation.vramMiB));
-  if (key === null || peakMiB === 0 || !exact) return endpoint.allocations;
+  if (key === null || peakMiB === 0 || !exact) {
+    await learnLoadTime(context, endpoint, load);
+    return endpoint.allocations;
+  }
   const earlier = context.book.find(key);
   const nowMs = context.clock.nowMs();
   // A size that only an out-of-memory told was never measured: it is a bound, and this is the size.
@@ -74,10 +81,10 @@ async function charge(
     samples: [...(earlier?.samples ?? []), { measuredMiB: measured.map((allocation) => allocation.vramMiB), atMs: nowMs }].slice(
       -SAMPLES_KEPT,
     ),
-    loads: [...(earlier?.loads ?? []), { totalMs: proved.loadMs, byPhaseMs: proved.phases, atMs: nowMs }].slice(-SAMPLES_KEPT),
+    loads: withLoad(earlier?.loads ?? [], load),
     kvCacheBytes: earlier?.kvCacheBytes ?? null,
     ...(earlier?.estimatedMaxModelLen === undefined ? {} : { estimatedMaxModelLen: earlier.estimatedMaxModelLen }),
-    breakdownMiB: parseMemoryBreakdown(proved.log).partsMiB,
+    breakdownMiB: parseMemoryBreakdown(log).partsMiB,
     learnedAtMs: nowMs,
   };
   await context.book.put(footprint);
@@ -93,16 +100,4 @@ async function charge(
     'footprint learned',
   );
   return endpoint.allocations.map(({ gpuUuid }) => ({ gpuUuid, vramMiB }));
-}
-
-/** `null` for an endpoint on the CPU, and on GPUs that the reading does not name. */
-export function footprintKeyOf(
-  endpoint: Pick<StartingEndpoint, 'model' | 'signature' | 'imageId' | 'allocations'>,
-  reading: HostReading,
-): FootprintKey | null {
-  const first = endpoint.allocations[0];
-  const gpu = reading.gpus.find((one) => one.uuid === first?.gpuUuid);
-  if (gpu === undefined) return null;
-  const { model, signature, imageId, allocations } = endpoint;
-  return { model, signature, imageId, gpuProduct: gpu.product, gpuCount: allocations.length };
 }

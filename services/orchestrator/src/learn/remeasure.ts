@@ -3,7 +3,8 @@ import { allocatedOn, withMargin } from '@berth/core';
 import { measureProcesses } from '@berth/nvidia';
 import { changeEndpoint } from '../advance/change-endpoint.ts';
 import type { TermContext } from '../term/term-context.ts';
-import { footprintKeyOf, SAMPLES_KEPT } from './publish-ready.ts';
+import { footprintKeyOf } from './footprint-key.ts';
+import { SAMPLES_KEPT } from './publish-ready.ts';
 
 export type RemeasureReason = 'memory-not-released' | 'neighbour-out-of-memory' | 'after-traffic';
 

@@ -15,19 +15,35 @@ function wish(given: Partial<Wish> = {}): Wish {
 }
 
 describe('demand', () => {
-  it('adds up the waiters of all edges, with the oldest arrival and the strongest right', () => {
+  it('adds up the waiters of all edges, each right with the arrival of its own oldest', () => {
     const edges = [
-      edge({ count: 2, right: 'place', oldestArrivedAtMs: 9_500 }),
+      edge({ count: 2, right: 'place', oldestArrivedAtMs: 9_500 }, { count: 1, right: 'displace', oldestArrivedAtMs: 9_200 }),
       edge({ count: 3, right: 'displace' }, { right: 'use', oldestArrivedAtMs: 7_000 }),
     ];
     expect([...readDemand({ nowMs: NOW_MS, edges, wishes: [] }).values()]).toEqual([
-      { model: 'one', arrivedAtMs: 7_000, right: 'displace', waiters: 6, preloadOnly: false },
+      {
+        model: 'one',
+        asks: [
+          { right: 'displace', arrivedAtMs: 9_000 },
+          { right: 'use', arrivedAtMs: 7_000 },
+        ],
+        waiters: 7,
+        preloadOnly: false,
+      },
+    ]);
+  });
+
+  it('lends no eviction the age of a wish that may only place', () => {
+    const wishes = [wish({ id: 'place', arrivedAtMs: 1_000 }), wish({ id: 'displace', right: 'displace', arrivedAtMs: 5_000 })];
+    expect(readDemand({ nowMs: NOW_MS, edges: [], wishes }).get(model('one'))?.asks).toEqual([
+      { right: 'displace', arrivedAtMs: 5_000 },
+      { right: 'place', arrivedAtMs: 1_000 },
     ]);
   });
 
   it('counts a wish for age and right, and not as a waiter', () => {
     const demand = readDemand({ nowMs: NOW_MS, edges: [edge({})], wishes: [wish()] }).get(model('one'));
-    expect(demand).toMatchObject({ arrivedAtMs: 8_000, right: 'place', waiters: 1 });
+    expect(demand).toMatchObject({ asks: [{ arrivedAtMs: 8_000, right: 'place' }], waiters: 1 });
   });
 
   it.each([

@@ -64,13 +64,13 @@ export function viewOf(context: TermContext, { state, demand }: Observed, endpoi
 }
 
 function openPlacements({ state, demand }: Observed, requirements: ReadonlyMap<ModelName, Requirement>): readonly OpenPlacement[] {
-  return [...demand.values()].flatMap(({ model, arrivedAtMs, right, preloadOnly }) => {
+  return [...demand.values()].flatMap(({ model, asks, preloadOnly }) => {
     const requirement = requirements.get(model);
     const quarantined = state.quarantines.some((quarantine) => quarantine.model === model && quarantine.untilMs > state.nowMs);
     const hasEndpoint = state.endpoints.some((endpoint) => endpoint.model === model && endpoint.state !== 'stopping');
     return requirement === undefined || (quarantined && !hasEndpoint)
       ? []
-      : [{ model, arrivedAtMs, right, preload: preloadOnly, requirement }];
+      : asks.map(({ right, arrivedAtMs }) => ({ model, arrivedAtMs, right, preload: preloadOnly, requirement }));
   });
 }
 

@@ -1,38 +1,54 @@
-import { asId, type Footprint, type FootprintStore } from '@berth/core';
+import { asId, COLD_START_PHASES, coldStartPhaseOf, CPU_PRODUCT, type Footprint, type FootprintStore } from '@berth/core';
+import { LOAD_PHASES } from '@berth/vllm';
 import { expect, it } from 'vitest';
-import { FootprintBook } from '../learn/footprint-book.ts';
+import { FootprintBook, nothingLearned } from '../learn/footprint-book.ts';
+import type { LoadObservation } from '../tasks/load-watch.ts';
 import { starting } from '../testing/builders.ts';
-import { etaOf } from './placement-status.ts';
+import { loadStatus } from './placement-status.ts';
 
-const loading = starting('one', { on: { 0: 100 }, startedAtMs: 1_000 });
+const loading = starting('one', { on: { 0: 100 }, startedAtMs: 1_000, phase: 'weights' });
 const term = { epoch: '1', signal: new AbortController().signal, isCurrent: () => true };
+const BY_PHASE = { created: 1_000, weights: 10_000, graphs: 4_000, probing: 1_000 };
 
-async function bookOf(...loadsMs: readonly number[]) {
+async function contextOf(options: {
+  readonly key?: Partial<Footprint>;
+  readonly loads?: Footprint['loads'];
+  readonly watched?: Extract<LoadObservation, { kind: 'loading' }> | null;
+}) {
   const { model, signature, imageId } = loading;
-  const footprint: Footprint = {
-    model,
-    signature,
-    imageId,
-    gpuProduct: 'Card',
-    gpuCount: 1,
-    vramMiB: 100,
-    source: 'discovered',
-    samples: [],
-    loads: loadsMs.map((totalMs) => ({ totalMs, byPhaseMs: {}, atMs: 0 })),
-    kvCacheBytes: null,
-    breakdownMiB: {},
-    learnedAtMs: 0,
-  };
-  const store: FootprintStore = { list: async () => [footprint], put: async () => undefined };
-  return { book: await FootprintBook.open(store, term) };
+  const key = { model, signature, imageId, gpuProduct: 'Card', gpuCount: 1, ...options.key };
+  const loads = options.loads ?? [{ totalMs: 16_000, byPhaseMs: BY_PHASE, atMs: 0 }];
+  const store: FootprintStore = { list: async () => [{ ...nothingLearned(key), loads }], put: async () => undefined };
+  return { book: await FootprintBook.open(store, term), loads: { phaseOf: () => options.watched ?? null } };
 }
 
+it('tells phase, progress and time left of a load by what earlier ones took', async () => {
+  const watched = { kind: 'loading', phase: 'weights', progress: 0.25, sinceMs: 2_000 } as const;
+  expect(loadStatus(await contextOf({ watched }), loading, 7_000)).toEqual({
+    detail: 'weights',
+    progress: 6_000 / 16_000,
+    phaseProgress: 0.25,
+    etaMs: 10_000,
+  });
+});
+
+it('tells the time left from the reservation on, and of a load that nobody watches yet', async () => {
+  const reserved = { ...loading, phase: 'created', startedAtMs: null };
+  expect(loadStatus(await contextOf({}), reserved, 7_000)).toMatchObject({ detail: 'created', progress: 0, etaMs: 16_000 });
+  expect(loadStatus(await contextOf({}), loading, 7_000)).toMatchObject({ detail: 'weights', etaMs: 10_000 });
+});
+
 it.each([
-  ['the median of earlier loads less what has passed', [30_000, 10_000, 20_000], loading, 6_000, 15_000],
-  ['all of it before the engine was started', [20_000], { ...loading, startedAtMs: null }, 6_000, 20_000],
-  ['nothing when the load takes longer than ever', [20_000], loading, 60_000, 0],
-  ['unknown before the first load', [], loading, 6_000, null],
-  ['unknown for another launch', [20_000], { ...loading, signature: asId<typeof loading.signature>('other') }, 6_000, null],
-])('the time left is %s', async (_, loadsMs, endpoint, nowMs, expected) => {
-  expect(etaOf(await bookOf(...loadsMs), endpoint, nowMs)).toBe(expected);
+  ['before the first load', { loads: [] }],
+  ['for another launch', { key: { signature: asId<typeof loading.signature>('other') } }],
+  ['for another number of GPUs', { key: { gpuProduct: CPU_PRODUCT, gpuCount: 0 } }],
+])('tells no time left %s', async (_, options) => {
+  expect(loadStatus(await contextOf(options), loading, 6_000)).toMatchObject({ progress: null, etaMs: null });
+});
+
+it('has a word for clients for every phase that a log tells, in the same order', () => {
+  const words = [...LOAD_PHASES, 'probing'].map((phase) => coldStartPhaseOf(phase));
+  expect(words).not.toContain(undefined);
+  const places = words.map((word) => COLD_START_PHASES.findIndex((known) => known === word));
+  expect(places).toEqual(places.toSorted((one, other) => one - other));
 });

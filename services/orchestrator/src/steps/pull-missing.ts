@@ -27,7 +27,8 @@ export async function pullMissing(context: TermContext, settings: ModelSettings,
     reasons: [],
     updatedAtMs: observed.state.nowMs,
     detail: `pulling ${settings.image}: ${pull.progress.message}`,
-    progress: pull.progress.fraction,
+    progress: null,
+    phaseProgress: pull.progress.fraction,
     etaMs: null,
   };
   await context.registry.putPlacementStatus(context.term, status);

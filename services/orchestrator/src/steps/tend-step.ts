@@ -5,6 +5,7 @@ import { stopOrphans } from '../reconcile.ts';
 import { observe, withFreshState, type Observed } from '../snapshot/observe.ts';
 import type { TermContext } from '../term/term-context.ts';
 import { performChore } from './perform-chore.ts';
+import { reportUnaskedLoads } from './placement-status.ts';
 import { chores, isMoving } from './tending.ts';
 
 const READING_MAX_AGE_MS = 30_000;
@@ -28,6 +29,7 @@ export async function tendStep(context: TermContext): Promise<StepOutcome> {
     // One chore may have changed what the next one is about.
     observed = await withFreshState(context, observed);
   }
+  await reportUnaskedLoads(context, observed);
   await stopOrphans(context);
   return isMoving(observed) || chores(context, observed).length > 0 ? { kind: 'later', delayMs: MOVING_MS } : { kind: 'abandoned' };
 }

@@ -12,7 +12,10 @@ const model = onlyModel(catalogOf({ models: { one: { source: 'a/b' } } }));
 const READY_LOG = "(APIServer pid=1) INFO 09-22 01:20:36 [entry.py:136] Supported tasks: ['generate']";
 
 /** A watched load, and what it looks like from outside; every field may change. */
-function watchLoad(given: { healthy?: boolean; probeFails?: boolean; log?: readonly string[] } = {}) {
+function watchLoad({
+  phase = 'created',
+  ...given
+}: { healthy?: boolean; probeFails?: boolean; log?: readonly string[]; phase?: string } = {}) {
   const engine = {
     status: {
       state: 'running',
@@ -51,10 +54,10 @@ function watchLoad(given: { healthy?: boolean; probeFails?: boolean; log?: reado
     now: Date.now,
     onChange: () => undefined,
   });
-  const endpoint = starting('one', { deadlineAtMs: Date.now() + 60_000 });
+  const endpoint = starting('one', { deadlineAtMs: Date.now() + 60_000, startedAtMs: Date.now(), phase });
   const observe = (): LoadObservation => watches.observe(endpoint, HANDLE, model);
   const becomes = (kind: LoadObservation['kind']) => eventually(`the load to be ${kind}`, () => observe().kind === kind && observe());
-  return { engine, observe, becomes, watches, [Symbol.dispose]: () => watches[Symbol.dispose]() };
+  return { engine, endpoint, observe, becomes, watches, [Symbol.dispose]: () => watches[Symbol.dispose]() };
 }
 
 describe('a load', () => {
@@ -85,8 +88,26 @@ describe('a load', () => {
     await load.becomes('proved');
   });
 
-  it('knows no progress that nobody watches', () => {
+  it('learns how long each phase took, the proof among them', async () => {
+    using load = watchLoad({ log: [] });
+    load.observe();
+    load.engine.log = ['(EngineCore pid=2) INFO 09-22 01:20:40 [gpu_model_runner.py:4702] Starting to load model a/b...'];
+    await eventually('the phase', () => load.watches.phaseOf(load.endpoint.generation)?.phase === 'weights');
+    expect(load.watches.phaseOf(load.endpoint.generation)?.sinceMs).not.toBeNull();
+    load.engine.healthy = true;
+    const proved = await load.becomes('proved');
+    expect(proved.kind === 'proved' && Object.keys(proved.phases)).toEqual(['created', 'weights', 'probing']);
+  });
+
+  it('learns no times when it finds the load under way', async () => {
+    using load = watchLoad({ log: [], phase: 'weights' });
+    expect(load.observe()).toMatchObject({ phase: 'weights', sinceMs: null });
+    load.engine.healthy = true;
+    expect(await load.becomes('proved')).toMatchObject({ phases: {} });
+  });
+
+  it('knows no phase that nobody watches', () => {
     using load = watchLoad();
-    expect(load.watches.progressOf(starting('two').generation)).toBeNull();
+    expect(load.watches.phaseOf(starting('two').generation)).toBeNull();
   });
 });

@@ -5,6 +5,7 @@ import type { Logger } from '@berth/telemetry';
 import { customProbe, explicitMaxBatchedTokens, parseLoadPhase, parseSupportedTasks, probeRequest, type ProbeRequest } from '@berth/vllm';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { engineUrl, type Reach } from './engine-url.ts';
+import { PhaseTimes } from './phase-times.ts';
 
 const LOG_LINES = 600;
 /** Reading a log through the Docker engine costs; a load that takes minutes is looked at less often. */
@@ -14,7 +15,14 @@ const SLOW_AFTER_MS = 20_000;
 
 /** What is known of one load so far. */
 export type LoadObservation =
-  | { readonly kind: 'loading'; readonly phase: string; readonly progress: number | null }
+  | {
+      readonly kind: 'loading';
+      readonly phase: string;
+      /** 0..1 of the phase, where the log counts. */
+      readonly progress: number | null;
+      /** When the phase began; `null` where the load was under way when the watch began. */
+      readonly sinceMs: number | null;
+    }
   /** Answers a request as large as one prefill may be: its memory is at its peak. */
   | {
       readonly kind: 'proved';
@@ -22,6 +30,7 @@ export type LoadObservation =
       readonly maxModelLen: number | null;
       readonly atMs: number;
       readonly log: readonly string[];
+      /** How long each phase took; empty when not all of the load was watched. */
       readonly phases: Readonly<Record<string, number>>;
     }
   | { readonly kind: 'exited'; readonly exitCode: number | null; readonly log: readonly string[] }
@@ -55,7 +64,7 @@ export class LoadWatches {
     const known = this.#watches.get(endpoint.generation);
     if (known !== undefined) return known.observation;
     const watch = {
-      observation: { kind: 'loading', phase: endpoint.phase, progress: null } as LoadObservation,
+      observation: { kind: 'loading', phase: endpoint.phase, progress: null, sinceMs: sinceOf(endpoint) } as LoadObservation,
       abort: new AbortController(),
     };
     this.#watches.set(endpoint.generation, watch);
@@ -72,10 +81,10 @@ export class LoadWatches {
     return watch.observation;
   }
 
-  /** Share of the present phase, 0..1; `null` where it is not known. Begins no watch. */
-  progressOf(generation: Generation): number | null {
+  /** The phase that a load is in; `null` where nobody watches it or it is over. Begins no watch. */
+  phaseOf(generation: Generation): Extract<LoadObservation, { kind: 'loading' }> | null {
     const observation = this.#watches.get(generation)?.observation;
-    return observation?.kind === 'loading' ? observation.progress : null;
+    return observation?.kind === 'loading' ? observation : null;
   }
 
   forget(generation: Generation): void {
@@ -95,9 +104,7 @@ export class LoadWatches {
     update: (o: LoadObservation) => void,
   ): Promise<void> {
     const { runtime, engines, reach, now } = this.#options;
-    const phases: Record<string, number> = {};
-    let phase = endpoint.phase;
-    let phaseSinceMs = endpoint.startedAtMs ?? now();
+    const times = new PhaseTimes(endpoint.phase, sinceOf(endpoint));
     let seen = '';
     while (!signal.aborted) {
       const status = await this.#retrying(() => runtime.inspectEngine(handle), signal);
@@ -106,19 +113,15 @@ export class LoadWatches {
       if (status === null || status.state === 'exited') return update({ kind: 'exited', exitCode: status?.exitCode ?? null, log });
       const url = engineUrl(status.urls, reach);
       if (url !== null && (await engines.isHealthy(url, model.healthPath))) {
-        phases[phase] = now() - phaseSinceMs;
-        update({ kind: 'loading', phase: 'probing', progress: null });
-        return this.#prove(endpoint, handle, model, { urls: status.urls, url, log, phases, signal, update });
+        times.enter('probing', now());
+        update({ kind: 'loading', phase: 'probing', progress: null, sinceMs: times.sinceMs });
+        return this.#prove(endpoint, handle, model, { urls: status.urls, url, log, times, signal, update });
       }
       const found = parseLoadPhase(log);
       if (`${found.phase}|${found.fraction}` !== seen) {
         seen = `${found.phase}|${found.fraction}`;
-        if (found.phase !== phase) {
-          phases[phase] = now() - phaseSinceMs;
-          phase = found.phase;
-          phaseSinceMs = now();
-        }
-        update({ kind: 'loading', phase: found.phase, progress: found.fraction });
+        times.enter(found.phase, now());
+        update({ kind: 'loading', phase: found.phase, progress: found.fraction, sinceMs: times.sinceMs });
       }
       const isSlow = now() - (endpoint.startedAtMs ?? now()) > SLOW_AFTER_MS;
       await sleep(isSlow ? SLOW_POLL_MS : POLL_MS, undefined, { signal }).catch(() => undefined);
@@ -133,7 +136,7 @@ export class LoadWatches {
       readonly urls: EndpointUrls;
       readonly url: string;
       readonly log: readonly string[];
-      readonly phases: Readonly<Record<string, number>>;
+      readonly times: PhaseTimes;
       readonly signal: AbortSignal;
       readonly update: (o: LoadObservation) => void;
     },
@@ -154,7 +157,8 @@ export class LoadWatches {
       return at.update({ kind: 'unproved', failure: error.toShape(), log });
     }
     const log = await this.#retrying(() => runtime.readLog(handle, { lines: LOG_LINES }), at.signal);
-    at.update({ kind: 'proved', urls: at.urls, maxModelLen, atMs: now(), log, phases: at.phases });
+    const atMs = now();
+    at.update({ kind: 'proved', urls: at.urls, maxModelLen, atMs, log, phases: at.times.end(atMs) });
   }
 
   /** The runtime may be away for a while (its daemon restarts): nothing is concluded from that. */
@@ -168,6 +172,11 @@ export class LoadWatches {
       }
     }
   }
+}
+
+/** A load that is past its first phase when its watch begins was begun under an earlier leader. */
+function sinceOf({ phase, startedAtMs }: StartingEndpoint): number | null {
+  return phase === 'created' ? startedAtMs : null;
 }
 
 function proofOf(model: ModelSettings, log: readonly string[], maxModelLen: number | null): ProbeRequest | null {

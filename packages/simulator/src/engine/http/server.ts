@@ -9,6 +9,7 @@ import type { Exchange, Handler } from './exchange.ts';
 
 export interface Route {
   method: 'GET' | 'POST';
+  /** As vLLM prints it; a part in braces stands for any one part. */
   path: string;
   handler: Handler;
 }
@@ -66,9 +67,9 @@ async function answer(exchange: Exchange, routes: readonly Route[]): Promise<voi
   const { request, response, serving, url } = exchange;
   const { pathname } = url;
   const method = request.method ?? 'GET';
-  const candidates = routes.filter((route) => route.path === pathname);
+  const candidates = routes.filter((route) => matches(route.path, pathname));
   response.on('finish', () => {
-    serving.metrics.countHttp(candidates.length > 0 ? pathname : 'none', method, response.statusCode);
+    serving.metrics.countHttp(candidates[0]?.path ?? 'none', method, response.statusCode);
     const { remoteAddress = '', remotePort = 0 } = request.socket;
     const log = createLog('APIServer');
     log.raw(
@@ -96,6 +97,12 @@ async function answer(exchange: Exchange, routes: readonly Route[]): Promise<voi
     const failure = toApiError(error);
     if (!response.headersSent) sendJson(exchange, failure.status, failure.body);
   }
+}
+
+function matches(path: string, pathname: string): boolean {
+  if (!path.includes('{')) return path === pathname;
+  const [wanted, given] = [path.split('/'), pathname.split('/')];
+  return wanted.length === given.length && wanted.every((part, at) => part === given[at] || (part.startsWith('{') && given[at] !== ''));
 }
 
 /** The key guards these prefixes only; everything else is open (vLLM's authentication middleware). */

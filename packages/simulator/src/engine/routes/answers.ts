@@ -22,9 +22,11 @@ export interface CompleteAnswer {
 /** All answers to the prompts of a request, `n` for each, their steps as they come. */
 export async function* generateAll(exchange: Exchange, prompts: readonly PromptSize[], sampling: Sampling): AsyncGenerator<IndexedStep> {
   const { serving, signal } = exchange;
-  const { maxTokens, ignoreEos, stop } = sampling;
+  const { maxTokens, ignoreEos, stop, pieces } = sampling;
   const sources = prompts.flatMap((prompt) =>
-    Array.from({ length: sampling.n }, () => generate(serving, { promptTokens: prompt.tokens, maxTokens, ignoreEos, stop, signal })),
+    Array.from({ length: sampling.n }, () =>
+      generate(serving, { promptTokens: prompt.tokens, maxTokens, ignoreEos, stop, pieces, signal }),
+    ),
   );
   const advance = async (index: number): Promise<{ index: number; result: IteratorResult<GenerationStep, void> }> => {
     const result = await sources[index]?.next();

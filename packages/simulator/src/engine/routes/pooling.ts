@@ -1,37 +1,54 @@
 import { prefillOnly } from '../generate.ts';
-import { missingField } from '../http/api-error.ts';
-import { readBody, readJsonBody, sendJson } from '../http/exchange.ts';
-import type { Exchange } from '../http/exchange.ts';
+import { ApiError, missingField } from '../http/api-error.ts';
+import { readJsonBody, sendJson } from '../http/exchange.ts';
+import type { Body, Exchange } from '../http/exchange.ts';
 import { readPrompts, textSize } from './prompts.ts';
 import type { PromptSize } from './sampling.ts';
-import { admit, checkModel, checkPrompt, nowSeconds } from './sampling.ts';
+import { admit, checkPrompt, nowSeconds } from './sampling.ts';
 
 /** Length of a simulated embedding when the request does not set `dimensions`. */
 const defaultDimensions = 16;
 
-/** `POST /v1/embeddings` and `/pooling`: a vector per input, the same for the same size of input. */
+/** `POST /v1/embeddings`: a vector per input, the same for the same size of input. */
 export async function embeddings(exchange: Exchange): Promise<void> {
+  const { body, vectors, prompts } = await readVectors(exchange);
+  const data = vectors.map((vector, index) => ({ index, object: 'embedding', embedding: encoded(vector, body) }));
+  sendJson(exchange, 200, { id: `embd-${exchange.requestId}`, ...head(exchange), data, usage: promptUsage(prompts) });
+}
+
+/** `POST /pooling`: the same vectors under other names. */
+export async function pooling(exchange: Exchange): Promise<void> {
+  const { body, vectors, prompts } = await readVectors(exchange);
+  const data = vectors.map((vector, index) => ({ index, object: 'pooling', data: encoded(vector, body) }));
+  sendJson(exchange, 200, { id: `pooling-${exchange.requestId}`, ...head(exchange), data, usage: promptUsage(prompts) });
+}
+
+async function readVectors(exchange: Exchange): Promise<{ body: Body; prompts: readonly PromptSize[]; vectors: number[][] }> {
   const body = await readJsonBody(exchange);
-  checkModel(body, exchange.serving);
+  checkPooledModel(body, exchange);
   const prompts = readPrompts(body, 'input');
   await prefillAll(exchange, prompts);
-  const dimensions = typeof body['dimensions'] === 'number' ? body['dimensions'] : defaultDimensions;
-  sendJson(exchange, 200, {
-    id: `embd-${exchange.requestId}`,
-    ...head(exchange),
-    data: prompts.map(({ tokens }, index) => {
-      const vector = Array.from({ length: dimensions }, (_, at) => Math.sin(tokens * (at + 1)));
-      const encoded = Buffer.from(new Float32Array(vector).buffer).toString('base64');
-      return { index, object: 'embedding', embedding: body['encoding_format'] === 'base64' ? encoded : vector };
-    }),
-    usage: promptUsage(prompts),
-  });
+  const length = typeof body['dimensions'] === 'number' ? body['dimensions'] : defaultDimensions;
+  const vectors = prompts.map(({ tokens }) => Array.from({ length }, (_, at) => Math.sin(tokens * (at + 1))));
+  return { body, prompts, vectors };
+}
+
+/** The little-endian float32 bytes that the official OpenAI clients ask for unless told otherwise, or numbers. */
+function encoded(vector: readonly number[], body: Body): string | readonly number[] {
+  return body['encoding_format'] === 'base64' ? Buffer.from(new Float32Array(vector).buffer).toString('base64') : vector;
+}
+
+/** Unlike the generating routes these name no aliases (vLLM 0.32.0, recorded). */
+function checkPooledModel(body: Body, { serving }: Exchange): void {
+  const { model } = body;
+  if (typeof model !== 'string' || model === '' || serving.arguments.servedModelNames.includes(model)) return;
+  throw new ApiError(404, 'NotFoundError', `The model \`${model}\` does not exist.`);
 }
 
 /** `POST /classify`. */
 export async function classify(exchange: Exchange): Promise<void> {
   const body = await readJsonBody(exchange);
-  checkModel(body, exchange.serving);
+  checkPooledModel(body, exchange);
   const prompts = readPrompts(body, 'input');
   await prefillAll(exchange, prompts);
   const data = prompts.map((_, index) => ({ index, label: 'simulated', probs: [0.75, 0.25], num_classes: 2 }));
@@ -41,7 +58,7 @@ export async function classify(exchange: Exchange): Promise<void> {
 /** `POST /score`: `text_1` against each of `text_2`. */
 export async function score(exchange: Exchange): Promise<void> {
   const body = await readJsonBody(exchange);
-  checkModel(body, exchange.serving);
+  checkPooledModel(body, exchange);
   const query = texts(body['text_1'] ?? body['queries']);
   const documents = texts(body['text_2'] ?? body['documents']);
   if (query.length === 0) throw missingField('text_1', body);
@@ -54,7 +71,7 @@ export async function score(exchange: Exchange): Promise<void> {
 /** `POST /rerank`: documents by falling relevance, `top_n` of them. */
 export async function rerank(exchange: Exchange): Promise<void> {
   const body = await readJsonBody(exchange);
-  checkModel(body, exchange.serving);
+  checkPooledModel(body, exchange);
   if (typeof body['query'] !== 'string') throw missingField('query', body);
   const documents = texts(body['documents']);
   const query = body['query'];
@@ -65,23 +82,12 @@ export async function rerank(exchange: Exchange): Promise<void> {
     .map((prompt, index) => ({ index, document: { text: documents[index] ?? '', multi_modal: null }, relevance_score: relevance(prompt) }))
     .toSorted((a, b) => b.relevance_score - a.relevance_score)
     .slice(0, topN);
-  const { total_tokens: totalTokens, prompt_tokens: promptTokens } = promptUsage(prompts);
-  const usage = { prompt_tokens: promptTokens, total_tokens: totalTokens };
-  sendJson(exchange, 200, { id: `rerank-${exchange.requestId}`, model: exchange.serving.modelName, usage, results });
+  const usage = { prompt_tokens: totalTokens(prompts), total_tokens: totalTokens(prompts) };
+  sendJson(exchange, 200, { id: `score-${exchange.requestId}`, model: exchange.serving.modelName, usage, results });
 }
 
-/** `POST /v1/audio/transcriptions` and `/translations`: multipart, any audio. */
-export async function transcription(exchange: Exchange): Promise<void> {
-  const form = (await readBody(exchange)).toString('latin1');
-  const model = /name="model"\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]*)/.exec(form)?.[1];
-  checkModel({ model }, exchange.serving);
-  if (!/name="file"/.test(form)) throw missingField('file', {});
-  await prefillAll(exchange, [{ tokens: 1500, characters: 0 }], false);
-  sendJson(exchange, 200, { text: 'This transcription comes from a simulated engine.', usage: { type: 'duration', seconds: 30 } });
-}
-
-async function prefillAll(exchange: Exchange, prompts: readonly PromptSize[], checked = true): Promise<void> {
-  if (checked) for (const prompt of prompts) checkPrompt(prompt, exchange.serving);
+async function prefillAll(exchange: Exchange, prompts: readonly PromptSize[]): Promise<void> {
+  for (const prompt of prompts) checkPrompt(prompt, exchange.serving);
   using _admission = admit(exchange);
   await Promise.all(prompts.map(async (prompt) => await prefillOnly(exchange.serving, prompt.tokens, exchange.signal)));
 }
@@ -90,9 +96,19 @@ function head(exchange: Exchange): object {
   return { object: 'list', created: nowSeconds(), model: exchange.serving.modelName };
 }
 
-function promptUsage(prompts: readonly PromptSize[]): { prompt_tokens: number; total_tokens: number; completion_tokens: number } {
-  const tokens = prompts.reduce((sum, prompt) => sum + prompt.tokens, 0);
-  return { prompt_tokens: tokens, total_tokens: tokens, completion_tokens: 0 };
+function promptUsage(prompts: readonly PromptSize[]): Record<string, number | null> {
+  const tokens = totalTokens(prompts);
+  return {
+    prompt_tokens: tokens,
+    total_tokens: tokens,
+    completion_tokens: 0,
+    prompt_tokens_details: null,
+    completion_tokens_details: null,
+  };
+}
+
+function totalTokens(prompts: readonly PromptSize[]): number {
+  return prompts.reduce((sum, prompt) => sum + prompt.tokens, 0);
 }
 
 function texts(value: unknown): string[] {

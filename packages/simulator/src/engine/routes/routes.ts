@@ -1,13 +1,14 @@
 import type { Handler } from '../http/exchange.ts';
 import type { Route } from '../http/server.ts';
 import type { ModelTask } from '../model-profile.ts';
+import { transcription, translation } from './audio.ts';
 import { detokenize, health, load, metrics, models, tokenize, version } from './basics.ts';
 import { chatCompletions } from './chat.ts';
 import { completions } from './completions.ts';
 import { isSleeping, sleep, wakeUp } from './dev-mode.ts';
 import { countMessageTokens, messages } from './messages.ts';
-import { classify, embeddings, rerank, score, transcription } from './pooling.ts';
-import { responses } from './responses.ts';
+import { classify, embeddings, pooling, rerank, score } from './pooling.ts';
+import { cancelResponse, responses, retrieveResponse } from './responses.ts';
 
 /** The routes of an engine: registered by task, so that a model without a task has no route for it at all. */
 export function engineRoutes(task: ModelTask, devMode: boolean): Route[] {
@@ -28,18 +29,22 @@ const scoring: Route[] = posts(
 );
 
 const byTask: Record<ModelTask, Route[]> = {
-  generate: posts(
-    ['/v1/chat/completions', chatCompletions],
-    ['/v1/completions', completions],
-    ['/v1/responses', responses],
-    ['/v1/messages', messages],
-    ['/v1/messages/count_tokens', countMessageTokens],
-    ['/invocations', chatCompletions],
-  ),
-  embed: [...posts(['/v1/embeddings', embeddings], ['/pooling', embeddings], ['/invocations', embeddings]), ...scoring],
-  score: [...scoring, ...posts(['/pooling', embeddings])],
-  classify: posts(['/classify', classify], ['/pooling', embeddings]),
-  transcription: posts(['/v1/audio/transcriptions', transcription], ['/v1/audio/translations', transcription]),
+  generate: [
+    ...posts(
+      ['/v1/chat/completions', chatCompletions],
+      ['/v1/completions', completions],
+      ['/v1/responses', responses],
+      ['/v1/responses/{response_id}/cancel', cancelResponse],
+      ['/v1/messages', messages],
+      ['/v1/messages/count_tokens', countMessageTokens],
+      ['/invocations', chatCompletions],
+    ),
+    ...gets(['/v1/responses/{response_id}', retrieveResponse]),
+  ],
+  embed: [...posts(['/v1/embeddings', embeddings], ['/pooling', pooling], ['/invocations', embeddings]), ...scoring],
+  score: [...scoring, ...posts(['/pooling', pooling])],
+  classify: posts(['/classify', classify], ['/pooling', pooling]),
+  transcription: posts(['/v1/audio/transcriptions', transcription], ['/v1/audio/translations', translation]),
 };
 
 /** Only with `VLLM_SERVER_DEV_MODE=1`. */

@@ -14,6 +14,8 @@ export interface Sampling {
   maxTokens: number;
   ignoreEos: boolean;
   stop: string[];
+  /** What is said instead of the simulated sentence; see `ScriptedAnswer`. */
+  pieces: readonly string[] | null;
 }
 
 /** The most characters vLLM takes for a token before it tokenises at all (0.32.0, measured: 6656 for 512). */
@@ -53,7 +55,8 @@ export function readSampling(body: Body, serving: Serving, prompt: PromptSize, d
   const [key = 'max_tokens'] = defaults.keys.filter((candidate) => typeof body[candidate] === 'number');
   const given = body[key];
   if (typeof given === 'number' && given < 1) {
-    throw badRequest(`${key} must be at least 1, got ${given}. (parameter=${key}, value=${given})`, key);
+    // Whatever the field is called in the request (vLLM 0.32.0, recorded on three routes).
+    throw badRequest(`max_tokens must be at least 1, got ${given}. (parameter=max_tokens, value=${given})`, 'max_tokens');
   }
   if (typeof given === 'number' && given > maxModelLen) {
     throw badRequest(
@@ -61,14 +64,23 @@ export function readSampling(body: Body, serving: Serving, prompt: PromptSize, d
       key,
     );
   }
+  checkTemperature(body['temperature']);
+  if (typeof body['n'] === 'number' && body['n'] < 1) throw badRequest(`n must be at least 1, got ${body['n']}.`);
   const wanted = typeof given === 'number' ? given : (defaults.maxTokens ?? maxModelLen);
   const { stop } = body;
   return {
-    n: typeof body['n'] === 'number' && body['n'] > 0 ? body['n'] : 1,
+    n: typeof body['n'] === 'number' ? body['n'] : 1,
     maxTokens: Math.max(1, Math.min(wanted, maxModelLen - prompt.tokens)),
     ignoreEos: body['ignore_eos'] === true,
     stop: typeof stop === 'string' ? [stop] : Array.isArray(stop) ? stop.filter((entry) => typeof entry === 'string') : [],
+    pieces: null,
   };
+}
+
+function checkTemperature(given: unknown): void {
+  if (typeof given !== 'number' || (given >= 0 && given <= 2)) return;
+  const value = Number.isInteger(given) ? given.toFixed(1) : String(given);
+  throw badRequest(`temperature must be in [0, 2], got ${value}. (parameter=temperature, value=${value})`, 'temperature');
 }
 
 /**
