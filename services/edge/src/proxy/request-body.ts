@@ -104,8 +104,10 @@ export class RequestBody {
    * `REQUEST_TIMEOUT` when nothing comes for too long; `ClientLeft` when the connection closes before the end.
    */
   read(pause?: (piece: Buffer) => boolean): Promise<void> {
-    if (this.#ended) return Promise.resolve();
     const incoming = this.#incoming;
+    // The end follows the last piece at once, also when reading was paused at that piece.
+    if (incoming.readableEnded) this.#ended = true;
+    if (this.#ended) return Promise.resolve();
     if (Number(this.declaredLength ?? 0) > this.#limits.limitBytes) return Promise.reject(this.#tooLarge());
     askForBody(incoming);
     return new Promise((resolve, reject) => {
