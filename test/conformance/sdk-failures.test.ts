@@ -13,6 +13,8 @@ import { eventually } from '../support/eventually.ts';
 import { playing, SCRIPTED_ERROR } from '../support/scripted-engine.ts';
 import { ASKINGS } from './sdk/asking.ts';
 import { recordingFetch } from './sdk/recording-fetch.ts';
+import { BERTHING_SCHEMA, WEATHER, WEATHER_SCHEMA } from './sdk/requests.ts';
+import { anthropicOf, openAiOf } from './sdk/target.ts';
 
 const SCRIPTED_ENGINE = fileURLToPath(new URL('../support/scripted-engine.ts', import.meta.url));
 const ROWS = ASKINGS.map((asking, index) => ({ ...asking, index }));
@@ -180,6 +182,33 @@ describe.concurrent.each(ROWS)('$sdk: $what', ({ sdk, index, what, whole, stream
       }
     },
   );
+});
+
+test('tools and formats reach the engine as each SDK wrote them, byte for byte', async () => {
+  const { fetch, requests } = recordingFetch();
+  const messages = [{ role: 'user' as const, content: `${playing('echo')} Grüße` }];
+  const schema = { ...WEATHER_SCHEMA, required: [...WEATHER_SCHEMA.required] };
+  const functions = [{ type: 'function' as const, function: { ...WEATHER, parameters: schema } }];
+  const format = { name: 'berthing', schema: BERTHING_SCHEMA, strict: true };
+  const options = { maxRetries: 0, fetch };
+  const chat = await openAiOf(target, options).chat.completions.create({
+    model: 'scripted',
+    messages,
+    tools: functions,
+    tool_choice: 'auto',
+    response_format: { type: 'json_schema', json_schema: format },
+  });
+  const response = await openAiOf(target, options).responses.create({
+    model: 'scripted',
+    input: playing('echo'),
+    tools: [{ type: 'function', ...WEATHER, strict: true, parameters: schema }],
+    text: { format: { type: 'json_schema', ...format } },
+  });
+  const tools = [{ ...WEATHER, input_schema: schema }];
+  const message = await anthropicOf(target, options).messages.create({ model: 'scripted', messages, tools, max_tokens: 16 });
+  const told = [chat.choices[0]?.message.content, response.output_text, message.content[0]?.type === 'text' ? message.content[0].text : ''];
+  expect(told).toEqual(requests.map(({ bodyHash }) => bodyHash));
+  expect(requests).toHaveLength(3);
 });
 
 test('ai tells after its own retries that they did not help', async () => {
