@@ -20,7 +20,7 @@ describe('RequestBody', () => {
     await new Promise(setImmediate);
     await body.read();
     expect(body.ended).toBe(true);
-    expect(Buffer.concat(await body.open().toArray()).toString()).toBe('a piece of 20 bytes.');
+    expect(Buffer.concat(await Array.fromAsync(body.flow())).toString()).toBe('a piece of 20 bytes.');
   });
 
   it('counts what it holds until an engine has it, and again for a wait', async () => {
@@ -62,7 +62,7 @@ describe('RequestBody', () => {
     });
     const sent: string[] = [];
     const flowing = (async (): Promise<void> => {
-      for await (const piece of body.open()) {
+      for await (const piece of body.flow()) {
         sent.push(String(piece));
         incoming.write(sent.length === 1 ? 'good' : 'bad');
       }

@@ -58,7 +58,7 @@ describe('a stream', () => {
   test('that sends comments only is ended by its idle timeout', async () => {
     await using edge = await TestEdge.start({ yaml: catalogWithIdleTimeout });
     await using engine = await FakeEngine.start((_, response) => {
-      response.writeHead(200, EVENT_STREAM).write(chunkFrame('tiny', 'word'));
+      response.writeHead(200, EVENT_STREAM).write(`${chunkFrame('tiny', 'word')}: keep-alive\n\n`);
       const timer = setInterval(() => response.write(': keep-alive\n\n'), 20);
       response.on('close', () => clearInterval(timer));
     });
