@@ -35,8 +35,8 @@ export const EDGE_METRICS = {
     help: 'From the arrival of a request to its end',
     labels: ['model', 'path'],
   },
-  inFlight: { name: 'berth_edge_requests_in_flight', help: 'Requests that an endpoint has now', labels: ['model'] },
-  waiters: { name: 'berth_edge_waiters', help: 'Requests that wait for their model now', labels: ['model'] },
+  inFlight: { name: 'berth_edge_requests_in_flight', help: 'Requests that endpoints have at this moment', labels: ['model'] },
+  waiters: { name: 'berth_edge_waiters', help: 'Requests that wait for their model at this moment', labels: ['model'] },
   coldStarts: {
     name: 'berth_edge_cold_starts_total',
     help: 'Endpoints whose start requests of this edge waited for',
