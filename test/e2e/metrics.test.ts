@@ -46,7 +46,8 @@ test('both services, started with plain node, tell Prometheus what a cold start 
   expect(names(ORCHESTRATOR_METRICS).filter((name) => !orchestrator.types.has(name))).toEqual([]);
   expect(orchestrator.value(ORCHESTRATOR_METRICS.leading.name)).toBe(1);
   expect(orchestrator.value(ORCHESTRATOR_METRICS.coldStarts.name, { ...small, outcome: 'ready' })).toBe(1);
-  expect(orchestrator.value(ORCHESTRATOR_METRICS.coldStartPhases.name, { ...small, phase: 'weights' })).toBeGreaterThan(0);
+  // How many of the phases before it are seen depends on how fast the load passes them.
+  expect(orchestrator.value(ORCHESTRATOR_METRICS.coldStartPhases.name, { ...small, phase: 'probing' })).toBeGreaterThan(0);
   const ledger = (kind: string) => orchestrator.value(ORCHESTRATOR_METRICS.gpuMemory.name, { kind }) ?? 0;
   expect(ledger('total')).toBe(24_576 * 1024 * 1024);
   for (const { value } of [edge, orchestrator]) expect(value('process_cpu_seconds_total')).toBeGreaterThan(0);

@@ -12,8 +12,13 @@ export const EDGE_METRICS = {
   },
   failures: {
     name: 'berth_edge_failures_total',
-    help: 'Requests that Berth refused or failed, by error code; QUEUE_FULL and REQUEST_TOO_LARGE are limits',
+    help: 'Requests that Berth refused or failed, by error code; limits are QUEUE_FULL, ENDPOINT_FULL, KEY_LIMIT_REACHED, REQUEST_TOO_LARGE',
     labels: ['model', 'code'],
+  },
+  keyRequests: {
+    name: 'berth_edge_key_requests_total',
+    help: 'Requests that ended, by the id of their key in the catalog and the class of the status',
+    labels: ['key', 'status'],
   },
   tokens: {
     name: 'berth_edge_tokens_total',
@@ -30,8 +35,8 @@ export const EDGE_METRICS = {
     help: 'From the arrival of a request to its end',
     labels: ['model', 'path'],
   },
-  inFlight: { name: 'berth_edge_requests_in_flight', help: 'Requests that an endpoint has now', labels: ['model'] },
-  waiters: { name: 'berth_edge_waiters', help: 'Requests that wait for their model now', labels: ['model'] },
+  inFlight: { name: 'berth_edge_requests_in_flight', help: 'Requests that endpoints have at this moment', labels: ['model'] },
+  waiters: { name: 'berth_edge_waiters', help: 'Requests that wait for their model at this moment', labels: ['model'] },
   coldStarts: {
     name: 'berth_edge_cold_starts_total',
     help: 'Endpoints whose start requests of this edge waited for',

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { asId } from '@berth/core';
@@ -6,7 +7,7 @@ import { EDGE_METRICS } from '@berth/telemetry';
 import { parseMetrics } from '../../../../test/support/parse-metrics.ts';
 import type { Scrape } from '../../../../test/support/parse-metrics.ts';
 import { chatHandler, chunkFrame, FakeEngine } from '../testing/fake-engine.ts';
-import { TestEdge } from '../testing/test-edge.ts';
+import { TEST_CATALOG, TestEdge } from '../testing/test-edge.ts';
 import { waitUntil } from '../testing/wait-until.ts';
 
 const CHAT = '/v1/chat/completions';
@@ -151,6 +152,22 @@ describe('a request', () => {
     const { samples } = await afterEnds(edge, 1);
     const routes = samples.flatMap(({ labels }) => (labels['route'] === undefined ? [] : [labels['route']]));
     expect(routes).toEqual(['/v1/responses/:id{[A-Za-z0-9_-]+}/cancel']);
+  });
+
+  test('counts by the id of its key, and never shows the key', async () => {
+    const key = 'key-of-a-team-1234';
+    const keys = `keys: [{ id: team-a, sha256: ${createHash('sha256').update(key).digest('hex')} }]\n`;
+    await using edge = await TestEdge.start({ yaml: `${TEST_CATALOG}${keys}` });
+    await using engine = await FakeEngine.start(chatHandler('tiny'));
+    edge.host.serve('tiny', engine.url);
+    await edge.post(CHAT, { model: 'tiny' }, { authorization: `Bearer ${key}` });
+    await edge.post(CHAT, { model: 'tiny' }, { authorization: 'Bearer another-key-1234' });
+    const { value } = await afterEnds(edge, 2);
+    expect(value(EDGE_METRICS.keyRequests.name, { key: 'team-a', status: '2xx' })).toBe(1);
+    expect(value(EDGE_METRICS.keyRequests.name)).toBe(1);
+    expect(value(failures.name, { model: 'unknown', code: 'INVALID_KEY' })).toBe(1);
+    const told = JSON.stringify(edge.lines) + (await (await fetch(`${edge.url}/metrics`)).text());
+    expect(told).not.toMatch(/key-of-a-team|another-key/u);
   });
 
   test('whose client leaves counts so, and not as an error', async () => {

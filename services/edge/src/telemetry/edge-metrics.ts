@@ -2,6 +2,7 @@ import type { Catalog } from '@berth/config';
 import type { EdgeSession } from '@berth/core';
 import { EDGE_METRICS, MetricSet } from '@berth/telemetry';
 import type { HistogramSample, Labels, Sample } from '@berth/telemetry';
+import { KeyTally } from './key-tally.ts';
 import { endsIndex, ModelTally, REQUEST_PATHS, STATUS_CLASSES, UPSTREAM_ERRORS } from './model-tally.ts';
 import type { RequestEnd } from './request-end.ts';
 import { BROKEN_CAUSES, REQUEST_OUTCOMES } from './request-record.ts';
@@ -25,6 +26,7 @@ export class EdgeMetrics {
   readonly set = new MetricSet();
   readonly #tallies: ReadonlyMap<string, ModelTally>;
   readonly #unknown = new ModelTally();
+  readonly #keys = new KeyTally();
   readonly #parts: EdgeMetricsParts;
 
   constructor(parts: EdgeMetricsParts) {
@@ -40,11 +42,13 @@ export class EdgeMetrics {
   observe(record: RequestRecord, end: RequestEnd): void {
     const tally = record.model === null ? undefined : this.#tallies.get(record.model);
     (tally ?? this.#unknown).add(record, end);
+    if (record.keyId !== null) this.#keys.add(record.keyId, end.status);
   }
 
   #defineRequests(): void {
     const { set } = this;
     set.counter(EDGE_METRICS.requests, () => this.#each((tally, model) => endsOf(tally, model)));
+    set.counter(EDGE_METRICS.keyRequests, () => this.#keys.samples());
     set.counter(EDGE_METRICS.failures, () =>
       this.#each(({ failures }, model) => Array.from(failures, ([code, value]) => ({ labels: { model, code }, value }))),
     );

@@ -56,7 +56,7 @@ export class ModelTally {
   #countEnd({ route, outcome }: RequestRecord, { status }: RequestEnd, path: number): void {
     let ends = this.ends.get(route);
     if (ends === undefined) this.ends.set(route, (ends = new Float64Array(ENDS)));
-    const at = endsIndex(REQUEST_OUTCOMES.indexOf(outcome), status === null ? 0 : Math.floor(status / 100), path);
+    const at = endsIndex(REQUEST_OUTCOMES.indexOf(outcome), statusClassOf(status), path);
     ends[at] = (ends[at] ?? 0) + 1;
   }
 
@@ -76,6 +76,11 @@ export class ModelTally {
     if (engineStatus >= 500) this.errors.status_5xx += 1;
     if (brokenBy !== null) this.broken[brokenBy] += 1;
   }
+}
+
+/** The place of a status in `STATUS_CLASSES`. */
+export function statusClassOf(status: number | null): number {
+  return status === null ? 0 : Math.floor(status / 100);
 }
 
 const ENDS = REQUEST_OUTCOMES.length * STATUS_CLASSES.length * REQUEST_PATHS.length;

@@ -46,7 +46,7 @@ export async function publishReady(
     },
     { removeWishes: wishes, removeClaims: [endpoint.model] },
   );
-  context.metrics.startProved(endpoint.model, { phases: proved.phases, loadMs });
+  context.metrics.startProved(endpoint.model, proved.phases);
   context.loads.forget(endpoint.generation);
   context.triedRemedies.delete(endpoint.model);
   return true;

@@ -70,12 +70,9 @@ export class OrchestratorMetrics {
     if (from.state === 'starting') this.#startEnded(model, from, to);
   }
 
-  /** A start that became ready: `phases` in ms up to health, `loadMs` until it was proved, which is one phase more. */
-  startProved(model: ModelName, { phases, loadMs }: { readonly phases: Readonly<Record<string, number>>; readonly loadMs: number }): void {
-    const known = Object.values(phases).reduce((sum, ms) => sum + ms, 0);
-    for (const [phase, ms] of Object.entries({ probing: Math.max(0, loadMs - known), ...phases })) {
-      this.#phases.add({ model: this.#nameOf(model), phase }, ms / 1000);
-    }
+  /** A start that became ready: ms by phase, none where its beginning was not seen. */
+  startProved(model: ModelName, phases: Readonly<Record<string, number>>): void {
+    for (const [phase, ms] of Object.entries(phases)) this.#phases.add({ model: this.#nameOf(model), phase }, ms / 1000);
   }
 
   planned(plan: Plan): void {
