@@ -13,26 +13,15 @@ export class ByteBudget {
     return this.#heldBytes;
   }
 
-  /** A share that starts empty; disposing gives all of it back. */
-  share(): ByteShare {
-    let ownBytes = 0;
-    return {
-      take: (bytes) => {
-        if (this.#heldBytes + bytes > this.#limitBytes) throw tooManyBytes(this.#limitBytes);
-        this.#heldBytes += bytes;
-        ownBytes += bytes;
-      },
-      [Symbol.dispose]: () => {
-        this.#heldBytes -= ownBytes;
-        ownBytes = 0;
-      },
-    };
-  }
-}
-
-export interface ByteShare extends Disposable {
   /** Throws `QUEUE_FULL`, and takes nothing, when the limit would be passed. */
-  take(bytes: number): void;
+  take(bytes: number): void {
+    if (this.#heldBytes + bytes > this.#limitBytes) throw tooManyBytes(this.#limitBytes);
+    this.#heldBytes += bytes;
+  }
+
+  give(bytes: number): void {
+    this.#heldBytes -= bytes;
+  }
 }
 
 function tooManyBytes(limitBytes: number): OperationalError {

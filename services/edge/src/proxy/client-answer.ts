@@ -28,7 +28,7 @@ export class ClientAnswer {
   constructor(outgoing: ServerResponse) {
     this.#outgoing = outgoing;
     if (outgoing.destroyed || outgoing.socket?.destroyed === true) this.#hasLeft = true;
-    else outgoing.once('close', this.#closed);
+    else outgoing.on('close', this.#closed);
   }
 
   /** The client closed before it had its whole answer. */

@@ -11,16 +11,18 @@ const BYTE_ORDER_MARK = 0xfeff;
  * mark is skipped, and `NaN` and `Infinity` are numbers.
  */
 export class JsonFinder implements ModelFinder {
-  readonly #scanner = new TopLevelScanner(['model', 'stream']);
+  #scanner: TopLevelScanner | null = null;
 
   get model(): string | null | undefined {
-    const { found } = this.#scanner;
+    const found = this.#scanner?.found;
+    if (found === undefined) return undefined;
     const model = found.get('model');
     if (typeof model === 'string') return model;
     return found.has('model') ? null : undefined;
   }
 
   feed(piece: Buffer): void {
+    this.#scanner ??= new TopLevelScanner(['model', 'stream']);
     this.#scanner.feed(piece);
     if (this.#scanner.notAnObject) throw invalidRequest('The body is not a JSON object.');
   }
@@ -32,11 +34,11 @@ export class JsonFinder implements ModelFinder {
   }
 
   asked(): Asked {
-    const { found } = this.#scanner;
-    if (this.model === null && found.get('model') === undefined) {
+    const found = this.#scanner?.found;
+    if (this.model === null && found?.get('model') === undefined) {
       throw invalidRequest('`model` is not a string. Set it to one of GET /v1/models.', 'model');
     }
-    return { model: modelName(found.get('model')), stream: found.get('stream') === true };
+    return { model: modelName(found?.get('model')), stream: found?.get('stream') === true };
   }
 }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { OperationalError } from '@berth/core';
-import type { ByteBudget, ByteShare } from './byte-budget.ts';
+import type { ByteBudget } from './byte-budget.ts';
 import { ClientLeft } from './client-answer.ts';
 import { askForBody } from './expect-continue.ts';
 
@@ -21,18 +21,20 @@ export interface BodyLimits {
 export class RequestBody {
   readonly #incoming: IncomingMessage;
   readonly #limits: BodyLimits;
-  readonly #share: ByteShare;
+  readonly #budget: ByteBudget;
   #kept: Buffer[] = [];
   #bytesRead = 0;
   #ended = false;
   #sent = false;
-  #held = true;
+  #holds = true;
+  /** Of the budget. */
+  #heldBytes = 0;
   #inspect: ((piece: Buffer) => void) | null = null;
 
   constructor(incoming: IncomingMessage, limits: BodyLimits, budget: ByteBudget) {
     this.#incoming = incoming;
     this.#limits = limits;
-    this.#share = budget.share();
+    this.#budget = budget;
   }
 
   /** Bytes read so far. */
@@ -83,15 +85,16 @@ export class RequestBody {
 
   /** Counts what is kept against the budget again, for a wait. Throws `QUEUE_FULL`. */
   hold(): void {
-    if (this.#held) return;
-    this.#share.take(this.#kept.reduce((bytes, piece) => bytes + piece.length, 0));
-    this.#held = true;
+    if (this.#holds) return;
+    this.#takeOfBudget(this.#kept.reduce((bytes, piece) => bytes + piece.length, 0));
+    this.#holds = true;
   }
 
   /** An engine has it now, or nobody needs it any more. */
   release(): void {
-    this.#held = false;
-    this.#share[Symbol.dispose]();
+    this.#holds = false;
+    this.#budget.give(this.#heldBytes);
+    this.#heldBytes = 0;
   }
 
   /** Notes that the engine may have seen some of it. */
@@ -103,13 +106,33 @@ export class RequestBody {
    * Reads on until the end, or until `pause` says so after a piece. Throws `REQUEST_TOO_LARGE`, `QUEUE_FULL` when the budget is spent,
    * `REQUEST_TIMEOUT` when nothing comes for too long; `ClientLeft` when the connection closes before the end.
    */
-  read(pause?: (piece: Buffer) => boolean): Promise<void> {
-    const incoming = this.#incoming;
+  async read(pause?: (piece: Buffer) => boolean): Promise<void> {
     // The end follows the last piece at once, also when reading was paused at that piece.
-    if (incoming.readableEnded) this.#ended = true;
-    if (this.#ended) return Promise.resolve();
-    if (Number(this.declaredLength ?? 0) > this.#limits.limitBytes) return Promise.reject(this.#tooLarge());
-    askForBody(incoming);
+    if (this.#incoming.readableEnded) this.#ended = true;
+    if (this.#ended) return;
+    if (Number(this.declaredLength ?? 0) > this.#limits.limitBytes) throw this.#tooLarge();
+    askForBody(this.#incoming);
+    // A small body comes together with its head; once this turn has passed, Node has taken it in.
+    await undefined;
+    if (this.#takeWhole(pause)) return;
+    await this.#readOn(pause);
+  }
+
+  /** Takes a body that has come to its end; false when there is more to come, or to look at piece by piece. */
+  #takeWhole(pause: ((piece: Buffer) => boolean) | undefined): boolean {
+    const incoming = this.#incoming;
+    if (!incoming.complete || incoming.destroyed || this.#bytesRead + incoming.readableLength > this.#limits.retryLimitBytes) return false;
+    const piece: unknown = incoming.read();
+    if (piece instanceof Buffer) {
+      this.#take(piece);
+      pause?.(piece);
+    }
+    this.#ended = true;
+    return true;
+  }
+
+  #readOn(pause: ((piece: Buffer) => boolean) | undefined): Promise<void> {
+    const incoming = this.#incoming;
     return new Promise((resolve, reject) => {
       const settle = (finish: () => void): void => {
         clearTimeout(idle);
@@ -159,8 +182,13 @@ export class RequestBody {
   #take(piece: Buffer): void {
     this.#bytesRead += piece.length;
     if (this.#bytesRead > this.#limits.limitBytes) throw this.#tooLarge();
-    if (this.#held) this.#share.take(piece.length);
+    if (this.#holds) this.#takeOfBudget(piece.length);
     this.#kept.push(piece);
+  }
+
+  #takeOfBudget(bytes: number): void {
+    this.#budget.take(bytes);
+    this.#heldBytes += bytes;
   }
 
   #tooLarge(): OperationalError {

@@ -17,6 +17,7 @@ import type { EngineRoute } from './engine-routes.ts';
 import { engineRequestHeaders } from './headers.ts';
 import type { Asked } from './asked.ts';
 
+const NO_HEADERS: readonly string[] = [];
 /** Attempts in all before the first byte of an answer. */
 const ATTEMPTS = 3;
 
@@ -41,7 +42,7 @@ export class ServedRequest {
 
   /** For the head of an answer, flat: what a client is told of a cold start; empty where there was none. */
   get coldHeaders(): readonly string[] {
-    return this.#cold?.headers ?? [];
+    return this.#cold?.headers ?? NO_HEADERS;
   }
 
   /** Resolves when the client has its answer, whole or broken off. Throws what is to be told before any of it. */
