@@ -2,13 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { stringify } from 'yaml';
 import { findLeaks } from '../../scripts/leaks.ts';
 import { describeConformance } from '../conformance/sdk/suite.ts';
 import { eventually } from '../support/eventually.ts';
 import { isAnswering, isProcessAlive } from '../support/reachability.ts';
-import { openStream } from '../support/requests.ts';
+import { openStream, type OpenStream } from '../support/requests.ts';
 import { helloTo, startUp, temporaryFolder, WORKSPACE_SCRIPT, type StartedUp } from '../support/up.ts';
 import { processOf, recordedEngines, runningRequests, sessionOf, type RecordedEngine } from './engine-processes.ts';
 import { heartbeatPhases, places, watchModel } from './watch-load.ts';
@@ -108,8 +108,7 @@ describe.skipIf(program === null)(`a real vLLM on the CPU${skipped}`, { timeout:
 
   test('a client that leaves ends its generation, streamed or not', async () => {
     const engine = engineOf('tiny');
-    const stream = await openStream(berth.url, 'tiny');
-    await stream.firstEvent;
+    const stream = await streamEndlessly();
     expect(await runningRequests(engine)).toBe(1);
     stream.close();
     measured.push(`after a client left a stream the engine ran nothing within ${await idleAfterMs(engine)} ms`);
@@ -125,8 +124,7 @@ describe.skipIf(program === null)(`a real vLLM on the CPU${skipped}`, { timeout:
   });
 
   test('killed while it streams it says so in its own words, and the next request is answered by a new one', async () => {
-    const stream = await openStream(berth.url, 'tiny');
-    await stream.firstEvent;
+    const stream = await streamEndlessly();
     const before = engineOf('tiny');
     process.kill(await processOf(before, 'VLLM::EngineCore'), 'SIGKILL');
     await eventually('the stream to end', () => stream.ended());
@@ -155,10 +153,9 @@ describe.skipIf(program === null)(`a real vLLM on the CPU${skipped}`, { timeout:
 
   test('stopped by an operator it drains first, and leaves no process', async () => {
     const engine = engineOf('tiny');
-    const stream = await openStream(berth.url, 'tiny');
-    await stream.firstEvent;
+    const stream = await streamEndlessly();
     await fetch(`${berth.url}/admin/v1/models/tiny/stop`, { method: 'POST' });
-    await eventually('the drain', async () => (await stateOf('tiny')) === 'draining');
+    await eventually('the drain', async () => (await stateOf('tiny')) === 'draining', LOAD_MS);
     // vLLM would cut it: it is asked to stop only when nothing is in flight.
     expect([stream.ended(), isProcessAlive(engine.pid), await runningRequests(engine)]).toEqual([false, true, 1]);
     stream.close();
@@ -171,8 +168,7 @@ describe.skipIf(program === null)(`a real vLLM on the CPU${skipped}`, { timeout:
 
   test('Ctrl-C with a stream open ends everything, although a vLLM that is asked to stop waits for its clients', async () => {
     await clientOf().chat.completions.create({ ...helloTo('tiny'), max_tokens: 5 });
-    const stream = await openStream(berth.url, 'tiny');
-    await stream.firstEvent;
+    const stream = await streamEndlessly();
     process.kill(-berth.pid, 'SIGINT');
     expect(await berth.exitCode).toBe(0);
     expect(stream.ended()).toBe(true);
@@ -209,6 +205,14 @@ function catalogOf(source: string): object {
 
 function clientOf() {
   return berth.client.withOptions({ timeout: LOAD_MS });
+}
+
+/** A stream that has begun; it ends with the test at the latest, so that what a test leaves keeps no engine busy. */
+async function streamEndlessly(): Promise<OpenStream> {
+  const stream = await openStream(berth.url, 'tiny');
+  onTestFinished(() => stream.close());
+  await stream.firstEvent;
+  return stream;
 }
 
 function engines(): readonly RecordedEngine[] {

@@ -21,6 +21,19 @@ describe("an operator's stop", () => {
     await eventually('the request to be removed', async () => ((await host.state()).stopRequests ?? []).length === 0);
   });
 
+  test('leaves alone what is started for a request that comes while it drains', async () => {
+    await using host = await startHost({ redisUrl: redis.url, models: { one: { engineIs: small } } });
+    const before = await host.request('one');
+    const slot = host.session.begin(ONE);
+    await host.reader.putStopRequest({ id: 'stop', target: { kind: 'model', model: ONE }, force: false, deadlineMs: null });
+    await eventually('the drain', async () => (await host.summary()).join() === 'one draining');
+    expect(await host.request('one')).not.toBe(before);
+    expect((await host.summary()).toSorted()).toEqual(['one draining', 'one ready']);
+    slot?.end();
+    await eventually('the stop of the first', async () => (await host.summary()).join() === 'one ready');
+    await eventually('the request to be removed', async () => ((await host.state()).stopRequests ?? []).length === 0);
+  });
+
   test.each([
     ['with force', { force: true, deadlineMs: null }],
     ['at its deadline', { force: false, deadlineMs: 300 }],

@@ -71,12 +71,16 @@ async function stopByOperator(context: TermContext, endpoint: Endpoint, forced: 
   }
 }
 
-function isTarget({ target }: StopRequest, endpoint: Endpoint): boolean {
+/**
+ * A stop of a model means what there was of it: an endpoint placed for whoever asks while the old one drains is not stopped for that drain's
+ * sake, again and again. A generation is the time of its making by Redis' clock, as is the request's.
+ */
+function isTarget({ target, requestedAtMs }: StopRequest, endpoint: Endpoint): boolean {
   switch (target.kind) {
     case 'all':
       return true;
     case 'model':
-      return endpoint.model === target.model;
+      return endpoint.model === target.model && Number(endpoint.generation) <= requestedAtMs;
     case 'generation':
       return endpoint.generation === target.generation;
   }
