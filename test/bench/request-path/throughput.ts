@@ -10,11 +10,14 @@ const LOADS = [
   { connections: 64, must: '0.32', aim: '0.50' },
   { connections: 512, must: '0.25', aim: '0.45' },
 ];
+/** Where the CPU time of a request is told: the steadiest figure, as other programs on the machine hardly change it. */
+const CPU_AT = 64;
 const TO_GO = { connections: 64, must: '1.5', aim: '2.4' };
 
 type Result = WrkResult & { readonly cpuUs: number };
 type Results = Rounds<TargetName, Result>;
 const perSecond = (result: Result): number => result.requestsPerSecond;
+const cpu = (result: Result): number => result.cpuUs;
 
 /** Requests a second with one request under way on each connection, an answer of some 500 B at once, and the CPU time that a request takes. */
 export async function measureThroughput(bench: Bench): Promise<readonly Verdict[]> {
@@ -25,6 +28,7 @@ export async function measureThroughput(bench: Bench): Promise<readonly Verdict[
     printRounds(connections, rounds, bench);
     const measure = `req/s at ${connections} connection${connections === 1 ? '' : 's'} ÷ nginx`;
     verdicts.push({ measure, ...comparison(rounds, 'nginx'), must, aim });
+    if (connections === CPU_AT) verdicts.push(cpuTime(connections, rounds));
     if (connections !== TO_GO.connections || !rounds.names.includes('go')) continue;
     const toGo = `req/s at ${connections} connections ÷ Go ReverseProxy (${figure(rounds.median('go', perSecond))})`;
     verdicts.push({ measure: toGo, ...comparison(rounds, 'go'), must: TO_GO.must, aim: TO_GO.aim });
@@ -48,6 +52,12 @@ function comparison(rounds: Results, base: TargetName): Pick<Verdict, 'nginx' | 
   };
 }
 
+function cpuTime(connections: number, rounds: Results): Verdict {
+  const [nginx, berth] = [rounds.median('nginx', cpu), rounds.median('berth', cpu)];
+  const measure = `CPU µs per request at ${connections} connections, ÷ nginx's`;
+  return { measure, nginx: figure(nginx, 1), berth: figure(berth, 1), value: figure(berth / nginx, 2), must: '-', aim: '-' };
+}
+
 function printRounds(connections: number, rounds: Results, { effort }: Bench): void {
   print(`${connections} connection${connections === 1 ? '' : 's'}, ${effort.rounds} rounds of ${effort.seconds} s, medians:\n`);
   printTable(
@@ -59,10 +69,7 @@ function printRounds(connections: number, rounds: Results, { effort }: Bench): v
       figure(rounds.paired(name, 'direct', perSecond, ratio), 2),
       figure(rounds.median(name, ({ p50Us }) => p50Us)),
       figure(rounds.median(name, ({ p99Us }) => p99Us)),
-      figure(
-        rounds.median(name, ({ cpuUs }) => cpuUs),
-        1,
-      ),
+      figure(rounds.median(name, cpu), 1),
       String(rounds.of(name).reduce((sum, { errors }) => sum + errors, 0)),
     ]),
   );
