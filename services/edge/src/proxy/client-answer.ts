@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { writeInBatch } from '../upstream/write-batch.ts';
+import { writeInBatch } from '../upstream/turn.ts';
 
 /** The client closed its connection; there is nobody to answer. */
 export class ClientLeft extends Error {
