@@ -100,7 +100,11 @@ export class ClientAnswer {
     if (bytes === undefined) this.#outgoing.end();
     else if (typeof bytes === 'string') this.#outgoing.end(bytes);
     else if (bytes.length > JOINED_BYTES) this.#outgoing.end(bytes);
-    else writeInBatch(() => this.#outgoing.end(bytes.toString('latin1'), 'latin1'));
+    else {
+      writeInBatch(() => {
+        if (!this.#hasLeft) this.#outgoing.end(bytes.toString('latin1'), 'latin1');
+      });
+    }
   }
 
   /** Cuts the connection, so that the client cannot take what it got for a whole answer. */
