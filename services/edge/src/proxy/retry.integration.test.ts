@@ -1,7 +1,5 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
+import { closedUrl } from '../testing/closed-url.ts';
 import { chatHandler, FakeEngine } from '../testing/fake-engine.ts';
 import { TestEdge } from '../testing/test-edge.ts';
 import { waitUntil } from '../testing/wait-until.ts';
@@ -115,13 +113,3 @@ test('sockets to an endpoint are closed before its lease is given back', async (
   await edge.host.endLease('tiny');
   await waitUntil('sockets closed', () => engine.sockets.size === 0, 1000);
 });
-
-/** A port that nobody listens on. */
-async function closedUrl(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return `http://127.0.0.1:${port}`;
-}
