@@ -106,7 +106,7 @@ export class EngineExchange implements AnswerReceiver {
     if (error instanceof EndpointGone) return this.#finish({ kind: 'unreached', cause: error, stale: false });
     const fault = error instanceof UpstreamError ? error.fault : null;
     if (fault !== 'unreached' && fault !== 'closed') return this.#finish({ kind: 'refused', failure: error });
-    this.#finish({ kind: 'unreached', cause: error, stale: fault === 'closed' });
+    this.#finish({ kind: 'unreached', cause: error, stale: error instanceof UpstreamError && error.reused });
   }
 
   readonly #clientLeft = (): void => this.#abandon({ kind: 'client-left' });

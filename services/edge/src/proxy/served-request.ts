@@ -61,9 +61,9 @@ export class ServedRequest {
         const fresh = attempt > 1 || body.whole === null;
         const outcome = await this.#attempt(slot, fresh);
         if (outcome.kind !== 'unreached') return;
-        session.suspect?.(slot.endpoint.generation);
+        if (!outcome.stale) session.suspect?.(slot.endpoint.generation);
         if (attempt === ATTEMPTS || !body.canSend) throw unreached(model.name, attempt, outcome.cause);
-        const pauseMs = outcome.stale && !fresh ? 0 : (retryPausesMs[attempt - 1] ?? 0);
+        const pauseMs = outcome.stale ? 0 : (retryPausesMs[attempt - 1] ?? 0);
         if (pauseMs > 0) await sleep(pauseMs, undefined, { signal: answer.left }).catch(() => undefined);
         if (answer.hasLeft) throw new ClientLeft();
       }
