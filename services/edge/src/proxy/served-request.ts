@@ -126,6 +126,9 @@ export class ServedRequest {
         return;
       case 'refused':
         throw outcome.failure instanceof UpstreamError ? unreached(model.name, record.attempts, outcome.failure) : outcome.failure;
+      case 'body-failed':
+        if (!outcome.afterFirstByte) throw outcome.failure;
+        return this.#broken(relay, outcome.failure);
       case 'silent':
         if (!outcome.afterFirstByte) throw silent(model.name);
         return this.#broken(relay, silent(model.name));
