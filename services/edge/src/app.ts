@@ -73,7 +73,7 @@ export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
     placements: new SharedPlacements(parts.placements),
     watch,
     wishes,
-    gate: new LetInGate(catalog.protocol.coldStart.letIn),
+    gate: new LetInGate({ first: catalog.protocol.coldStart.letIn, patienceMs: settings.letInPatienceMs }),
   });
   const requestLog = new RequestLog(parts.logger, settings.replicaId);
   const keys = new ApiAccess(catalog, nowMs);
