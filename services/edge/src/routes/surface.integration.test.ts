@@ -60,8 +60,14 @@ describe('what is not public', () => {
 describe('an engine route', () => {
   test.each([
     '/v1/chat/completions',
+    '/v1/chat/completions/batch',
     '/v1/completions',
     '/v1/embeddings',
+    '/v2/embed',
+    '/v2/rerank',
+    '/generative_scoring',
+    '/v1/systemone',
+    '/v1/audio/speech',
     '/v1/responses',
     '/v1/messages',
     '/v1/messages/count_tokens',
