@@ -2,7 +2,7 @@
 // Runs on whatever Node npm runs on (18 or later), so it is plain JavaScript without dependencies. It installs the workspace when that is
 // needed and hands over to the Node that the repository pins:
 //
-//   node scripts/workspace.mjs start|test|test:vllm|berth [arguments]
+//   node scripts/workspace.mjs start|test|test:vllm|bench|berth [arguments]
 //   node scripts/workspace.mjs install [arguments of pnpm install]
 //
 // Exit codes and signals pass through. It neither ends before its child nor leaves it behind.
@@ -20,12 +20,13 @@ const programs = {
   start: ['services/berth/src/main.ts', 'up'],
   test: ['scripts/test.ts'],
   'test:vllm': ['scripts/test-vllm.ts'],
+  bench: ['test/bench/request-path.ts'],
   berth: ['services/berth/src/main.ts'],
 };
 
 const [command, ...rest] = process.argv.slice(2);
 const program = Object.hasOwn(programs, command ?? '') ? programs[command] : undefined;
-if (program === undefined && command !== 'install') fail('say one of: start, test, test:vllm, berth, install', 2);
+if (program === undefined && command !== 'install') fail('say one of: start, test, test:vllm, bench, berth, install', 2);
 installWhenNeeded(command === 'install' ? rest : []);
 if (program !== undefined) handOver([join(root, program[0]), ...program.slice(1), ...rest]);
 

@@ -1,14 +1,6 @@
 import { ensureRedisProgram } from '../../services/berth/src/install/redis-program.ts';
-import { findProgram } from '../../services/berth/src/install/run-program.ts';
-import { installSystemPackages } from '../../services/berth/src/install/system-packages.ts';
-import type { PackageNames } from '../../services/berth/src/install/system-packages.ts';
-
-interface Tool {
-  readonly name: string;
-  /** Any of these programs will do. */
-  readonly programs: readonly string[];
-  readonly packages: PackageNames;
-}
+import { installTools } from './tools.ts';
+import type { Tool } from './tools.ts';
 
 const tools: readonly Tool[] = [
   {
@@ -42,11 +34,5 @@ export async function installTestTools(options: { readonly env: NodeJS.ProcessEn
   await ensureRedisProgram(options).catch((error: unknown) => {
     options.say(error instanceof Error ? error.message : String(error));
   });
-  for (const tool of tools) {
-    if (findProgram(tool.programs, options.env) !== null) continue;
-    const installation = await installSystemPackages(tool.packages, options);
-    if (installation.kind === 'installed') continue;
-    const why = installation.kind === 'failed' ? `failed: ${installation.output}` : 'is yours to type';
-    options.say(`${tool.name} is missing; ${installation.command ?? `installing ${tool.programs.join(' or ')}`} ${why}`);
-  }
+  await installTools(tools, options);
 }

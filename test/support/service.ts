@@ -9,6 +9,13 @@ export const ENTRY_POINTS = {
   orchestrator: fileURLToPath(new URL('../../services/orchestrator/src/main.ts', import.meta.url)),
 } as const;
 
+const COMMANDS = {
+  edge: [ENTRY_POINTS.edge],
+  orchestrator: [ENTRY_POINTS.orchestrator],
+  /** As many edges as `BERTH_EDGE_WORKERS` says, behind one port. */
+  workers: [fileURLToPath(new URL('../../services/berth/src/main.ts', import.meta.url)), 'edge'],
+} as const;
+
 /** One service of Berth as its users run it: plain `node` on its `main.ts`. */
 export interface Service extends AsyncDisposable {
   readonly pid: number;
@@ -25,7 +32,7 @@ export interface Service extends AsyncDisposable {
 
 /** Starts a service and waits until `readyUrl` answers 200. Its output goes to `logFile`. */
 export async function startService(
-  name: keyof typeof ENTRY_POINTS,
+  name: keyof typeof COMMANDS,
   options: {
     readonly env: Readonly<Record<string, string>>;
     readonly logFile: string;
@@ -35,7 +42,7 @@ export async function startService(
 ): Promise<Service> {
   const output = createWriteStream(options.logFile, { flags: 'a' });
   await new Promise((resolve) => output.once('open', resolve));
-  const child = spawn(process.execPath, [ENTRY_POINTS[name]], { env: options.env, cwd: options.cwd, stdio: ['ignore', output, output] });
+  const child = spawn(process.execPath, COMMANDS[name], { env: options.env, cwd: options.cwd, stdio: ['ignore', output, output] });
   const exited = new Promise<void>((resolve) => {
     child.once('exit', () => resolve());
   });

@@ -10,7 +10,10 @@ export interface MeasuringKit extends AsyncDisposable {
   /** Proxies to compare with. */
   readonly references: readonly string[];
   /** Runs the kit's script on targets of its own and on `edge`; its tables go to stdout. */
-  measure(mode: string, edge: { readonly port: number; readonly pid: number; readonly upstreamPort: number }): Promise<void>;
+  measure(
+    mode: string,
+    edge: { readonly port: number; readonly pid: number; readonly key: string; readonly upstreamPort: number },
+  ): Promise<void>;
 }
 
 /** Names that the kit's upstream acts upon, as its script asks for them. */
@@ -48,8 +51,10 @@ export async function buildMeasuringKit(directory: string): Promise<MeasuringKit
   return {
     upstream: join(build, 'upstream'),
     references,
-    measure: (mode, { port, pid, upstreamPort }) =>
-      runScript(build, [mode, '-s', ['direct', ...references, `ext:berth:${port}:${pid}`].join(' ')], { EXT_UP: String(upstreamPort) }),
+    measure: (mode, { port, pid, key, upstreamPort }) =>
+      runScript(build, [mode, '-s', ['direct', ...references, `ext:berth:${port}:${pid}:Authorization=Bearer_${key}`].join(' ')], {
+        EXT_UP: String(upstreamPort),
+      }),
     [Symbol.asyncDispose]: () => rm(build, { recursive: true, force: true }),
   };
 }

@@ -1,5 +1,5 @@
 import { OperationalError } from '@berth/core';
-import { installSystemPackages } from './system-packages.ts';
+import { installSystemPackages, stopPackagedService } from './system-packages.ts';
 import type { PackageNames } from './system-packages.ts';
 import { findProgram, runProgram } from './run-program.ts';
 
@@ -28,7 +28,7 @@ export async function ensureRedisProgram(options: {
   const installation = await installSystemPackages(packages, options);
   const installed = findProgram(names, options.env);
   if (installed !== null) {
-    if (installation.kind === 'installed') await stopPackagedService(options.env);
+    if (installation.kind === 'installed') await stopPackagedService('redis-server', options.env);
     return { kind: 'program', path: installed };
   }
   const container = await pullContainer(options);
@@ -42,12 +42,6 @@ export async function ensureRedisProgram(options: {
       `${installation.kind === 'failed' ? ` (${installation.command} failed: ${installation.output})` : ''}. ` +
       `${command === null ? 'Install valkey or redis' : `Type: ${command}`}, or set BERTH_REDIS_URL to one that runs elsewhere.`,
   });
-}
-
-/** Debian's package starts a server of its own on the default port. Berth wants the program only. */
-async function stopPackagedService(env: NodeJS.ProcessEnv): Promise<void> {
-  if (process.getuid?.() !== 0 || findProgram(['systemctl'], env) === null) return;
-  await runProgram('systemctl', ['disable', '--now', 'redis-server'], { env, timeoutMs: 30_000 });
 }
 
 async function pullContainer(options: {

@@ -38,6 +38,12 @@ export async function installSystemPackages(
   return { kind: 'not-permitted', command: null };
 }
 
+/** Debian's packages start a server of their own, on its default port. Ends it where only the program is wanted, and keeps it from coming back. */
+export async function stopPackagedService(service: string, env: NodeJS.ProcessEnv): Promise<void> {
+  if (process.getuid?.() !== 0 || findProgram(['systemctl'], env) === null) return;
+  await runProgram('systemctl', ['disable', '--now', service], { env, timeoutMs: 30_000 });
+}
+
 async function runSteps(steps: readonly (readonly string[])[], env: NodeJS.ProcessEnv): Promise<Installation> {
   let last = { exitCode: 0 as number | null, output: '' };
   for (const [program = '', ...args] of steps) {
