@@ -55,6 +55,39 @@ test('workers whose port is taken say so once and end with 1', async () => {
   expect(edge.workers()).toEqual([]);
 });
 
+test.each([
+  ['is killed', 'SIGKILL'],
+  ['is signalled again and again', 'SIGTERM'],
+] as const)('no worker outlives the process that started it when that %s, not even with a stream open', async (_, signal) => {
+  await using berth = await startBerth({ models: { slow: { simulated: { tokenDelayMs: 500 } } } });
+  await using edge = await startWorkers(
+    { ...berth.edges[0]?.env, BERTH_PORT: String(await findFreePort()), BERTH_SHUTDOWN_GRACE_MS: '60000' },
+    2,
+  );
+  await eventually('workers to listen', () => edge.output().includes(`listening at ${edge.url}`));
+  const answer = await fetch(`${edge.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ ...helloTo('slow'), stream: true, max_tokens: 1000, ignore_eos: true }),
+  });
+  expect(answer.status).toBe(200);
+  const workers = edge.workers();
+  expect(workers).toHaveLength(2);
+  await eventually('all to end', () => {
+    edge.kill(signal);
+    return !workers.some(isAlive);
+  });
+  await answer.body?.cancel().catch(() => undefined);
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 async function startWorkers(env: Readonly<Record<string, string>>, count: number) {
   const child = spawn(process.execPath, [BERTH, 'edge', '--workers', String(count)], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const exitCode = once(child, 'exit').then(([code]: unknown[]) => code);

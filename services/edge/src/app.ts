@@ -4,7 +4,7 @@ import type { Catalog } from '@berth/config';
 import type { EdgeSession, PlacementClient, RegistryReader } from '@berth/core';
 import { OperationalError } from '@berth/core';
 import type { Scrape } from '@berth/telemetry';
-import { errorAnswer, unexpectedAnswer } from './errors/error-answer.ts';
+import { errorResponse, unexpectedResponse } from './errors/error-response.ts';
 import { adminGate } from './keys/admin-gate.ts';
 import { ApiAccess } from './keys/api-access.ts';
 import { EndpointWaits } from './placement/endpoint-waits.ts';
@@ -18,7 +18,7 @@ import { canonicalPath } from './proxy/request-path.ts';
 import { Upstreams } from './upstream/upstreams.ts';
 import { adminModels } from './routes/admin-models.ts';
 import { adminState } from './routes/admin-state.ts';
-import { engineRoutes, methodNotAllowed } from './routes/engine.ts';
+import { engineRoutes, otherMethod } from './routes/engine.ts';
 import { frontPage } from './routes/front-page.ts';
 import { health } from './routes/health.ts';
 import { metricsRoute } from './routes/metrics.ts';
@@ -73,7 +73,7 @@ export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
     placements: new SharedPlacements(parts.placements),
     watch,
     wishes,
-    gate: new LetInGate(catalog.protocol.coldStart.letIn),
+    gate: new LetInGate({ first: catalog.protocol.coldStart.letIn, patienceMs: settings.letInPatienceMs }),
   });
   const requestLog = new RequestLog(parts.logger, settings.replicaId);
   const keys = new ApiAccess(catalog, nowMs);
@@ -111,21 +111,13 @@ export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
   }
   hono.onError((error, context) => {
     parts.logger.error({ route: context.req.path.slice(0, 200), err: error }, 'request handler failed');
-    return context.body(unexpectedAnswer('openai').body, 500, { 'content-type': 'application/json' });
+    return unexpectedResponse();
   });
   hono.notFound((context) => {
-    const notAllowed = methodNotAllowed(context);
-    if (notAllowed !== null) return notAllowed;
     const { method, path } = context.req;
-    const answer = errorAnswer(
-      new OperationalError({
-        code: 'INVALID_REQUEST',
-        message: path === NOWHERE ? 'There is nothing at such a path here.' : `There is no ${method} ${path.slice(0, 200)} here.`,
-        retryable: false,
-      }),
-      'openai',
-    );
-    return context.body(answer.body, 404, { 'content-type': 'application/json' });
+    const message = path === NOWHERE ? 'There is nothing at such a path here.' : `There is no ${method} ${path.slice(0, 200)} here.`;
+    const nothing = new OperationalError({ code: 'INVALID_REQUEST', message, retryable: false });
+    return otherMethod(context) ?? errorResponse(nothing, { status: 404 });
   });
 
   return {

@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import { OperationalError } from '@berth/core';
 import type { EdgeApp } from './app.ts';
-import { unexpectedAnswer } from './errors/error-answer.ts';
+import { unexpectedResponse } from './errors/error-response.ts';
 import { expectContinue } from './proxy/expect-continue.ts';
 import {
   answerRefusal,
@@ -38,8 +38,7 @@ export function createEdgeServer(app: EdgeApp): Server {
     overrideGlobalObjects: false,
     // Clients of HTTP/1.0 need not name one; no route looks at it.
     hostname: 'localhost',
-    errorHandler: (error) =>
-      error instanceof RequestError ? refusalResponse(NO_URL) : new Response(unexpectedAnswer('openai').body, { status: 500 }),
+    errorHandler: (error) => (error instanceof RequestError ? refusalResponse(NO_URL) : unexpectedResponse()),
   });
   const take = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     const refusal = refusalOf(incoming);

@@ -10,6 +10,8 @@ export interface EdgeAppSettings {
   readonly reach: Reach;
   /** Pauses before the second and third attempt on an endpoint that cannot be reached; an orchestrator notices an exit within 2 s. */
   readonly retryPausesMs: readonly number[];
+  /** How long an engine may have a request of those who waited before another one is let in. */
+  readonly letInPatienceMs: number;
 }
 
 /** What `startEdge` needs, in our units. */
@@ -30,6 +32,7 @@ export interface EdgeSettings {
 }
 
 export const RETRY_PAUSES_MS: readonly number[] = [500, 2500];
+export const LET_IN_PATIENCE_MS = 5000;
 
 const environmentSchema = z.object({
   BERTH_HOST: environmentFields.host('127.0.0.1'),

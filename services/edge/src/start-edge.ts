@@ -10,7 +10,7 @@ import { createEdgeApp } from './app.ts';
 import { logAccess } from './keys/log-access.ts';
 import { adminQueues } from './routes/admin-queues.ts';
 import { closeGracefully, createEdgeServer, listen } from './server.ts';
-import { RETRY_PAUSES_MS } from './settings.ts';
+import { LET_IN_PATIENCE_MS, RETRY_PAUSES_MS } from './settings.ts';
 import type { EdgeSettings } from './settings.ts';
 import type { EdgeLogger } from './telemetry/edge-logger.ts';
 import { EdgeMetrics } from './telemetry/edge-metrics.ts';
@@ -67,7 +67,7 @@ export async function startEdge(
       logger,
       metrics,
       ...(options.scrapeAll === undefined ? {} : { scrape: options.scrapeAll(metrics.set) }),
-      settings: { replicaId, reach: settings.reach, retryPausesMs: RETRY_PAUSES_MS },
+      settings: { replicaId, reach: settings.reach, retryPausesMs: RETRY_PAUSES_MS, letInPatienceMs: LET_IN_PATIENCE_MS },
       nowMs,
       newRequestId: randomUUID,
       board: adminQueues(board.adapter),

@@ -6,6 +6,8 @@ export interface Ask {
   readonly text: string;
   readonly fetch?: typeof fetch;
   readonly maxRetries?: number;
+  /** As a user gives it to the SDK; by default any text. */
+  readonly apiKey?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly maxTokens?: number;
 }
@@ -103,8 +105,8 @@ function anthropic(target: Pick<Target, 'baseUrl'>, ask: Ask) {
   return anthropicOf(target, { ...optionsOf(ask), maxRetries: ask.maxRetries ?? 0, defaultHeaders: ask.headers });
 }
 
-function optionsOf(ask: Ask): { readonly fetch?: typeof fetch } {
-  return ask.fetch === undefined ? {} : { fetch: ask.fetch };
+function optionsOf({ fetch, apiKey }: Ask): { readonly fetch?: typeof globalThis.fetch; readonly apiKey?: string } {
+  return { ...(fetch === undefined ? {} : { fetch }), ...(apiKey === undefined ? {} : { apiKey }) };
 }
 
 function chatOf(ask: Ask) {

@@ -35,7 +35,10 @@ export function anthropicOf(target: Pick<Target, 'baseUrl'>, more: Partial<Const
 }
 
 /** Vercel's provider for any OpenAI-compatible server. */
-export function vercelCompatibleOf(target: Pick<Target, 'baseUrl'>, more: { readonly fetch?: typeof fetch } = {}) {
+export function vercelCompatibleOf(
+  target: Pick<Target, 'baseUrl'>,
+  more: { readonly fetch?: typeof fetch; readonly apiKey?: string } = {},
+) {
   return createOpenAICompatible({
     name: 'berth',
     baseURL: `${target.baseUrl()}/v1`,
@@ -47,7 +50,7 @@ export function vercelCompatibleOf(target: Pick<Target, 'baseUrl'>, more: { read
 }
 
 /** Vercel's provider for OpenAI, pointed at Berth. */
-export function vercelOpenAiOf(target: Pick<Target, 'baseUrl'>, more: { readonly fetch?: typeof fetch } = {}) {
+export function vercelOpenAiOf(target: Pick<Target, 'baseUrl'>, more: { readonly fetch?: typeof fetch; readonly apiKey?: string } = {}) {
   return createOpenAI({ baseURL: `${target.baseUrl()}/v1`, apiKey: 'any', ...more });
 }
 

@@ -50,5 +50,5 @@ function isOfAnotherOrigin(context: Context): boolean {
 }
 
 function refuse(code: 'INVALID_KEY' | 'ADMIN_KEY_NEEDED', message: string): Response {
-  return errorResponse({ code, message, retryable: false }, code === 'INVALID_KEY' ? { 'www-authenticate': CHALLENGE } : {});
+  return errorResponse({ code, message, retryable: false }, code === 'INVALID_KEY' ? { headers: { 'www-authenticate': CHALLENGE } } : {});
 }

@@ -35,10 +35,14 @@ function all(turn: Turn): void {
   turn.leave();
 }
 
+function gateOf(first: number): LetInGate {
+  return new LetInGate({ first, patienceMs: 60_000 });
+}
+
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 test('a herd is let in a few at a time, in its order, twice as many with each round that the engine answers', async () => {
-  const { inside, each } = await herd(new LetInGate(2), 15);
+  const { inside, each } = await herd(gateOf(2), 15);
   expect([...inside.keys()]).toEqual([0, 1]);
   expect(await each((turn) => turn.answered())).toEqual([2, 3, 4, 5]);
   expect(await each((turn) => turn.answered())).toEqual([6, 7, 8, 9, 10, 11, 12, 13]);
@@ -46,18 +50,18 @@ test('a herd is let in a few at a time, in its order, twice as many with each ro
 });
 
 test('those that end without an answer make room for no more than themselves', async () => {
-  const { each } = await herd(new LetInGate(2), 6);
+  const { each } = await herd(gateOf(2), 6);
   expect(await each((turn) => turn.leave())).toEqual([2, 3]);
   expect(await each((turn) => turn.leave())).toEqual([4, 5]);
 });
 
 test('a turn counts once, however often its request says that it has begun and ended', async () => {
-  const { each } = await herd(new LetInGate(1), 8);
+  const { each } = await herd(gateOf(1), 8);
   expect(await each(all)).toEqual([1, 2]);
 });
 
 test('who gives up while waiting is passed over', async () => {
-  const gate = new LetInGate(1);
+  const gate = gateOf(1);
   const first = await gate.enter(TINY, never);
   const leaving = new AbortController();
   const second = gate.enter(TINY, leaving.signal);
@@ -69,7 +73,7 @@ test('who gives up while waiting is passed over', async () => {
 });
 
 test('the next cold start begins with few again', async () => {
-  const gate = new LetInGate(1);
+  const gate = gateOf(1);
   const before = await herd(gate, 4);
   while ((await before.each((turn) => turn.answered())).length > 0);
   const after = await herd(gate, 3);

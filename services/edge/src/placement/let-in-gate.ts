@@ -11,14 +11,17 @@ export interface Turn {
 /**
  * Lets those who waited for a model in a few at a time when it has become ready, in the order in which they come, instead of all in one herd:
  * first so many, and one more for every one that the engine has begun to answer, so that their number doubles with each round for as long as
- * the engine keeps up, as in TCP's slow start. Counted per process and model; it begins anew once nobody is inside or waits.
+ * the engine keeps up, as in TCP's slow start. An answer that comes as a whole begins only at its end, while an engine batches many: so one
+ * that the engine has had for `patienceMs` counts as begun. Counted per process and model; it begins anew once nobody is inside or waits.
  */
 export class LetInGate {
   readonly #first: number;
+  readonly #patienceMs: number;
   readonly #models = new Map<ModelName, { allowed: number; inside: number; readonly queue: (() => void)[] }>();
 
-  constructor(first: number) {
+  constructor({ first, patienceMs }: { readonly first: number; readonly patienceMs: number }) {
     this.#first = first;
+    this.#patienceMs = patienceMs;
   }
 
   /** Resolves when it is this one's turn. Rejects with the signal's reason when it aborts before. */
@@ -30,6 +33,7 @@ export class LetInGate {
     else await this.#turnOf(gate.queue, signal);
     let inside = true;
     const leave = (): void => {
+      clearTimeout(patience);
       if (inside) this.#leave(model);
       inside = false;
     };
@@ -37,6 +41,7 @@ export class LetInGate {
       if (inside) gate.allowed += 1;
       leave();
     };
+    const patience = setTimeout(answered, this.#patienceMs);
     return { answered, leave };
   }
 

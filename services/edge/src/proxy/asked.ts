@@ -18,12 +18,6 @@ export interface ModelFinder {
   asked(ended: boolean): Asked;
 }
 
-/** The model of a route without a body. Throws `INVALID_REQUEST` when the query names none. */
-export function readQuery(query: string): Asked {
-  const parameters = new URLSearchParams(query);
-  return { model: modelName(parameters.get('model')), stream: parameters.get('stream') === 'true' };
-}
-
 /** The value as a model's name. An engine takes its default model for none at all; here it must be named. */
 export function modelName(value: unknown): string {
   if (typeof value === 'string' && value !== '') return value;

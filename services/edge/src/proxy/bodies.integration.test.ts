@@ -1,10 +1,9 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
+import { closedUrl } from '../testing/closed-url.ts';
 import { FakeEngine } from '../testing/fake-engine.ts';
 import type { EngineHandler } from '../testing/fake-engine.ts';
 import { TestEdge } from '../testing/test-edge.ts';
@@ -128,15 +127,6 @@ test('bodies that wait share a budget, and those over it get 429', async () => {
   edge.host.serve('tiny', engine.url);
   expect((await third).status).toBe(200);
 });
-
-async function closedUrl(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return `http://127.0.0.1:${port}`;
-}
 
 test('a large body that names another model at its end gets 400, and the engine no whole request', async () => {
   await using edge = await TestEdge.start();

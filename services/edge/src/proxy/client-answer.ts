@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { writeInBatch } from '../upstream/write-batch.ts';
+import { writeInBatch } from '../upstream/turn.ts';
 
 /** The client closed its connection; there is nobody to answer. */
 export class ClientLeft extends Error {
@@ -24,6 +24,8 @@ export class ClientAnswer {
   #onLeft: (() => void) | null = null;
   #bytes = 0;
   #firstByteAtMs: number | null = null;
+  /** Chunks are framed here: Node writes size, data and line ends of each as buffers of their own. */
+  #framesChunks = false;
 
   constructor(outgoing: ServerResponse) {
     this.#outgoing = outgoing;
@@ -74,13 +76,17 @@ export class ClientAnswer {
     if (statusText === '') this.#outgoing.writeHead(status, headers);
     else this.#outgoing.writeHead(status, statusText, headers);
     if (flush) this.#outgoing.flushHeaders();
+    // Node has decided by the client's version and the head whether the body goes in chunks.
+    this.#framesChunks = this.#outgoing.chunkedEncoding;
+    this.#outgoing.chunkedEncoding = false;
   }
 
   /** `false`: the client reads slower than we write; wait for `onceDrained`. */
   write(bytes: Buffer | string): boolean {
-    if (this.#hasLeft) return true;
+    // An empty chunk would be the last one.
+    if (this.#hasLeft || bytes.length === 0) return true;
     this.#bytes += bytes.length;
-    return this.#outgoing.write(bytes);
+    return this.#outgoing.write(this.#framesChunks ? framed(bytes) : bytes);
   }
 
   onceDrained(resume: () => void): void {
@@ -90,10 +96,15 @@ export class ClientAnswer {
   end(bytes?: Buffer | string): void {
     if (this.#hasLeft || this.#outgoing.writableEnded) return;
     this.#bytes += bytes?.length ?? 0;
+    if (this.#framesChunks) this.#outgoing.chunkedEncoding = true;
     if (bytes === undefined) this.#outgoing.end();
     else if (typeof bytes === 'string') this.#outgoing.end(bytes);
     else if (bytes.length > JOINED_BYTES) this.#outgoing.end(bytes);
-    else writeInBatch(() => this.#outgoing.end(bytes.toString('latin1'), 'latin1'));
+    else {
+      writeInBatch(() => {
+        if (!this.#hasLeft) this.#outgoing.end(bytes.toString('latin1'), 'latin1');
+      });
+    }
   }
 
   /** Cuts the connection, so that the client cannot take what it got for a whole answer. */
@@ -107,4 +118,15 @@ export class ClientAnswer {
     this.#onLeft?.();
     this.#left?.abort(new ClientLeft());
   };
+}
+
+/** One chunk of the chunked transfer coding (RFC 9112 §7.1) in one piece of memory, so that it goes out in one write. */
+function framed(bytes: Buffer | string): Buffer {
+  const data = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
+  const size = `${data.length.toString(16)}\r\n`;
+  const chunk = Buffer.allocUnsafe(size.length + data.length + 2);
+  chunk.write(size, 0, 'latin1');
+  data.copy(chunk, size.length);
+  chunk.write('\r\n', size.length + data.length, 'latin1');
+  return chunk;
 }

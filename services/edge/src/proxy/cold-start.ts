@@ -20,7 +20,7 @@ export interface ColdRequest {
   readonly access: RequestAccess;
   readonly incoming: IncomingMessage;
   readonly answer: ClientAnswer;
-  readonly body: RequestBody | null;
+  readonly body: RequestBody;
   readonly model: ModelSettings;
   readonly record: RequestRecord;
   readonly arrivedAtMs: number;
@@ -68,7 +68,7 @@ export class ColdStart implements Disposable {
     const beganAtMs = nowMs();
     this.#turn?.leave();
     record.cold = true;
-    body?.hold();
+    body.hold();
     const asked = await this.#request.finishReading();
     record.stream = asked.stream;
     const { limitMs, preferenceApplied } = waitLimit({

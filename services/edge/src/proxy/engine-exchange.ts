@@ -1,10 +1,11 @@
-import { OperationalError } from '@berth/core';
+import { isOperationalError, OperationalError } from '@berth/core';
 import type { AnswerHead } from '../upstream/answer-head.ts';
 import type { AnswerReceiver, Connection } from '../upstream/connection.ts';
 import type { ConnectionPool } from '../upstream/connection-pool.ts';
 import type { UpstreamBody } from '../upstream/request-head.ts';
 import { EndpointGone, UpstreamError } from '../upstream/upstream-error.ts';
 import type { AnswerRelay } from './answer-relay.ts';
+import { ClientLeft } from './client-answer.ts';
 import type { ClientAnswer } from './client-answer.ts';
 import { isRedirect } from './headers.ts';
 import type { RequestBody } from './request-body.ts';
@@ -18,6 +19,8 @@ export type ExchangeOutcome =
   /** Nothing of an answer came, and another attempt would end the same. */
   | { readonly kind: 'refused'; readonly failure: Error }
   | { readonly kind: 'client-left' }
+  /** The request's body could not be read to its end, so the engine did not get all of it. `afterFirstByte`: of the answer. */
+  | { readonly kind: 'body-failed'; readonly failure: OperationalError; readonly afterFirstByte: boolean }
   /** The answer broke off after its first byte. */
   | { readonly kind: 'broken'; readonly cause: Error }
   /** No first byte, or no data within a stream, for too long. */
@@ -102,11 +105,13 @@ export class EngineExchange implements AnswerReceiver {
 
   onFailure(error: Error): void {
     if (this.#settle === null) return;
+    if (error instanceof ClientLeft) return this.#finish({ kind: 'client-left' });
+    if (isOperationalError(error)) return this.#finish({ kind: 'body-failed', failure: error, afterFirstByte: this.#begun });
     if (this.#begun) return this.#finish({ kind: 'broken', cause: error });
     if (error instanceof EndpointGone) return this.#finish({ kind: 'unreached', cause: error, stale: false });
     const fault = error instanceof UpstreamError ? error.fault : null;
     if (fault !== 'unreached' && fault !== 'closed') return this.#finish({ kind: 'refused', failure: error });
-    this.#finish({ kind: 'unreached', cause: error, stale: fault === 'closed' });
+    this.#finish({ kind: 'unreached', cause: error, stale: error instanceof UpstreamError && error.reused });
   }
 
   readonly #clientLeft = (): void => this.#abandon({ kind: 'client-left' });

@@ -37,13 +37,13 @@ export class EngineProxy {
     const { logger, metrics, requestLog, newRequestId } = this.#parts;
     const answer = new ClientAnswer(outgoing);
     const record = requestRecord({ requestId: newRequestId(), method: route.method, route: route.path, startedAtMs: performance.now() });
-    const body = route.modelIn === 'query' ? null : new RequestBody(incoming, this.#bodyLimits, this.#heldBodies);
+    const body = new RequestBody(incoming, this.#bodyLimits, this.#heldBodies);
     let access: RequestAccess | null = null;
     let request: ServedRequest | null = null;
     try {
       access = this.#parts.keys.admit(incoming.headers, record);
       const arrivedAtMs = this.#parts.nowMs();
-      const reader = new RouteReader(route, body, incoming, target.query);
+      const reader = new RouteReader(route, body, incoming);
       const asked = await reader.begin();
       const model = findModel(this.#parts.catalog, asked.model);
       if (model === undefined || !access.mayUse(model.name)) throw modelNotFound(asked.model);
@@ -68,8 +68,8 @@ export class EngineProxy {
       answerFailure({ ...told, extraHeaders: request?.coldHeaders ?? [] });
     } finally {
       access?.release();
-      record.bytesIn = body?.bytesRead ?? 0;
-      body?.release();
+      record.bytesIn = body.bytesRead;
+      body.release();
       const end = requestEnd(record, answer);
       metrics.observe(record, end);
       requestLog.write(record, end);

@@ -7,7 +7,7 @@ export interface EngineRoute {
   /** Pattern for Hono. */
   readonly path: string;
   /** Where `model` and `stream` stand. */
-  readonly modelIn: 'json' | 'multipart' | 'query';
+  readonly modelIn: 'json' | 'multipart';
   readonly dialect: Dialect;
 }
 

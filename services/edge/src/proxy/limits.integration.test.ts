@@ -64,6 +64,19 @@ models:
     expect(edge.host.waiters).toBe(0);
   });
 
+  test('are not held up by answers that take long: an engine that has some for a while gets more', async () => {
+    await using edge = await TestEdge.start({ yaml: YAML, letInPatienceMs: 50 });
+    const held: (() => void)[] = [];
+    await using engine = await FakeEngine.start((_, response) => held.push(() => response.end(completionBody('tiny'))));
+    const asking = Array.from({ length: 9 }, () => edge.post(CHAT, { model: 'tiny' }));
+    await waitUntil('all wait', () => edge.host.waiters === 9);
+    edge.host.serve('tiny', engine.url);
+    await waitUntil('all at the engine, none answered', () => held.length === 9);
+    for (const end of held) end();
+    for (const answer of asking) expect((await answer).status).toBe(200);
+    await waitUntil('slots ended', () => edge.host.inFlight() === 0);
+  });
+
   test('are not held up by one that is let in and leaves', async () => {
     await using edge = await TestEdge.start({ yaml: YAML });
     await using engine = await FakeEngine.start((request, response, body) => {

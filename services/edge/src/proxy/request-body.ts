@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { OperationalError } from '@berth/core';
+import { readsOfTurn } from '../upstream/turn.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { ClientLeft } from './client-answer.ts';
 import { askForBody } from './expect-continue.ts';
@@ -112,8 +113,7 @@ export class RequestBody {
     if (this.#ended) return;
     if (Number(this.declaredLength ?? 0) > this.#limits.limitBytes) throw this.#tooLarge();
     askForBody(this.#incoming);
-    // A small body comes together with its head; once this turn has passed, Node has taken it in.
-    await undefined;
+    await readsOfTurn();
     if (this.#takeWhole(pause)) return;
     await this.#readOn(pause);
   }
@@ -122,8 +122,7 @@ export class RequestBody {
   #takeWhole(pause: ((piece: Buffer) => boolean) | undefined): boolean {
     const incoming = this.#incoming;
     if (!incoming.complete || incoming.destroyed || this.#bytesRead + incoming.readableLength > this.#limits.retryLimitBytes) return false;
-    const piece: unknown = incoming.read();
-    if (piece instanceof Buffer) {
+    for (let piece: unknown = incoming.read(); piece instanceof Buffer; piece = incoming.read()) {
       this.#take(piece);
       pause?.(piece);
     }

@@ -1,7 +1,5 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
+import { closedUrl } from '../testing/closed-url.ts';
 import { chatHandler, FakeEngine } from '../testing/fake-engine.ts';
 import { TestEdge } from '../testing/test-edge.ts';
 import { waitUntil } from '../testing/wait-until.ts';
@@ -85,7 +83,7 @@ test('nothing is asked again after the first byte', async () => {
   expect(edge.lines[0]?.fields).toMatchObject({ outcome: 'broken', code: 'ENGINE_EXITED' });
 });
 
-test('a kept-alive socket that the engine closed at the same moment costs nobody an answer', async () => {
+test('a kept-alive socket that the engine closed at the same moment costs nobody an answer, and is no sign against the endpoint', async () => {
   await using edge = await TestEdge.start({ retryPausesMs: [60_000, 60_000] });
   let answered = 0;
   const answer = chatHandler('tiny');
@@ -104,6 +102,8 @@ test('a kept-alive socket that the engine closed at the same moment costs nobody
   edge.host.serve('tiny', engine.url);
   for (let round = 0; round < 3; round += 1) expect((await edge.post('/v1/chat/completions', { model: 'tiny' })).status).toBe(200);
   expect(answered).toBe(3);
+  expect(edge.host.suspected).toEqual([]);
+  expect(edge.lines.map(({ fields }) => fields['cold'])).toEqual([false, false, false]);
 });
 
 test('sockets to an endpoint are closed before its lease is given back', async () => {
@@ -115,13 +115,3 @@ test('sockets to an endpoint are closed before its lease is given back', async (
   await edge.host.endLease('tiny');
   await waitUntil('sockets closed', () => engine.sockets.size === 0, 1000);
 });
-
-/** A port that nobody listens on. */
-async function closedUrl(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return `http://127.0.0.1:${port}`;
-}

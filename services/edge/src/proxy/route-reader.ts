@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Asked, ModelFinder } from './asked.ts';
-import { invalidRequest, readQuery, twoModels } from './asked.ts';
+import { invalidRequest, twoModels } from './asked.ts';
 import type { EngineRoute } from './engine-routes.ts';
 import { FormFinder } from './form-finder.ts';
 import { JsonFinder } from './json-finder.ts';
@@ -9,18 +9,16 @@ import type { RequestBody } from './request-body.ts';
 /** Reads `model` and `stream` from where the route has them. */
 export class RouteReader {
   readonly #route: EngineRoute;
-  readonly #body: RequestBody | null;
+  readonly #body: RequestBody;
   readonly #incoming: IncomingMessage;
-  readonly #query: string;
   #finder: ModelFinder | null = null;
   #fed = 0;
   #asked: Asked | null = null;
 
-  constructor(route: EngineRoute, body: RequestBody | null, incoming: IncomingMessage, query: string) {
+  constructor(route: EngineRoute, body: RequestBody, incoming: IncomingMessage) {
     this.#route = route;
     this.#body = body;
     this.#incoming = incoming;
-    this.#query = query;
   }
 
   /**
@@ -29,7 +27,6 @@ export class RouteReader {
    */
   async begin(): Promise<Asked> {
     const body = this.#body;
-    if (body === null) return readQuery(this.#query);
     const finder = this.#findIn();
     await body.read(() => body.isLarge && this.#feed(finder, body) && finder.model !== undefined);
     return this.#settle(finder, body);
@@ -38,7 +35,7 @@ export class RouteReader {
   /** Reads the rest, and with it the last word on `stream`. Throws as `begin` does. */
   async finish(): Promise<Asked> {
     const [body, finder] = [this.#body, this.#finder];
-    if (body === null || finder === null || body.ended) return this.#asked ?? this.begin();
+    if (finder === null || body.ended) return this.#asked ?? this.begin();
     await body.read(() => !this.#feed(finder, body));
     return this.#settle(finder, body);
   }

@@ -58,12 +58,12 @@ export class ServedRequest {
         }
         record.attempts = attempt;
         record.generation = slot.endpoint.generation;
-        const fresh = attempt > 1 || body?.whole === null;
+        const fresh = attempt > 1 || body.whole === null;
         const outcome = await this.#attempt(slot, fresh);
         if (outcome.kind !== 'unreached') return;
-        session.suspect?.(slot.endpoint.generation);
-        if (attempt === ATTEMPTS || body?.canSend === false) throw unreached(model.name, attempt, outcome.cause);
-        const pauseMs = outcome.stale && !fresh ? 0 : (retryPausesMs[attempt - 1] ?? 0);
+        if (!outcome.stale) session.suspect?.(slot.endpoint.generation);
+        if (attempt === ATTEMPTS || !body.canSend) throw unreached(model.name, attempt, outcome.cause);
+        const pauseMs = outcome.stale ? 0 : (retryPausesMs[attempt - 1] ?? 0);
         if (pauseMs > 0) await sleep(pauseMs, undefined, { signal: answer.left }).catch(() => undefined);
         if (answer.hasLeft) throw new ClientLeft();
       }
@@ -102,7 +102,7 @@ export class ServedRequest {
       relay,
     );
     try {
-      body?.release();
+      body.release();
       const outcome = await exchange.run(upstreams.of(slot.endpoint, slot.gone), fresh);
       noteAttempt(this.#request.record, outcome, relay, slot.gone.aborted);
       this.#conclude(outcome, relay);
@@ -126,6 +126,9 @@ export class ServedRequest {
         return;
       case 'refused':
         throw outcome.failure instanceof UpstreamError ? unreached(model.name, record.attempts, outcome.failure) : outcome.failure;
+      case 'body-failed':
+        if (!outcome.afterFirstByte) throw outcome.failure;
+        return this.#broken(relay, outcome.failure);
       case 'silent':
         if (!outcome.afterFirstByte) throw silent(model.name);
         return this.#broken(relay, silent(model.name));

@@ -123,6 +123,23 @@ describe('a request that is proper', () => {
   });
 });
 
+test('HEAD is answered as GET is, without the body, by all that Berth answers itself', async () => {
+  await using edge = await TestEdge.start();
+  using client = await RawSocket.connect(edge.port);
+  for (const path of ['/metrics', '/health/live', '/health/ready', '/health/placement', '/v1/models', '/v1/models/tiny', '/']) {
+    client.write(`GET ${path} HTTP/1.1\r\nHost: edge\r\n\r\n`);
+    const whole = await client.message();
+    client.write(`HEAD ${path} HTTP/1.1\r\nHost: edge\r\n\r\n`);
+    const head = await client.message({ bodiless: true });
+    expect([path, statusOf(head), valuesOf(head.headers, 'content-type')]).toEqual([
+      path,
+      statusOf(whole),
+      valuesOf(whole.headers, 'content-type'),
+    ]);
+    expect(whole.body.length).toBeGreaterThan(0);
+  }
+});
+
 describe('several requests at once on one connection', () => {
   test('are answered in their order, whatever the order of the engine', async () => {
     await using edge = await TestEdge.start();

@@ -36,6 +36,7 @@ describe('an answer that is well-formed', () => {
     ['without a reason', 'HTTP/1.1 200 \r\ncontent-length: 2\r\n\r\n{}', '{}'],
     ['without a body', 'HTTP/1.1 204 No Content\r\n\r\n', ''],
     ['of length 0', 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n', ''],
+    ['after a 100 that nobody asked for', `HTTP/1.1 100 Continue\r\n\r\n${OK}`, '{}'],
     ['after informational ones', `HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n${OK}`, '{}'],
   ])('%s reaches the client whole, also when it comes byte by byte, and the connection goes on', async (_, answer, body) => {
     await using edge = await TestEdge.start();

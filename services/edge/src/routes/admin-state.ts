@@ -1,22 +1,16 @@
 import { Hono } from 'hono';
 import type { Catalog } from '@berth/config';
 import type { AdminState } from '@berth/contracts';
-import { isOperationalError } from '@berth/core';
 import type { Endpoint, FailureShape, RegistryState } from '@berth/core';
-import { errorAnswer } from '../errors/error-answer.ts';
 import type { PlacementView, PlacementWatch } from '../placement/placement-watch.ts';
+import { told } from './told.ts';
 
 /** `GET /admin/v1/state`: GPUs with their ledger, endpoints, placements with their reasons, and who waits. 503 while Redis is away. */
 export function adminState(parts: { readonly catalog: Catalog; readonly watch: PlacementWatch }): Hono {
   const hono = new Hono();
-  hono.get('/admin/v1/state', async (context) => {
-    try {
-      return context.json(stateBody(parts.catalog, await parts.watch.read({ maxAgeMs: 0 })));
-    } catch (error) {
-      if (!isOperationalError(error)) throw error;
-      return context.body(errorAnswer(error, 'openai').body, 503, { 'content-type': 'application/json' });
-    }
-  });
+  hono.get('/admin/v1/state', (context) =>
+    told(async () => context.json(stateBody(parts.catalog, await parts.watch.read({ maxAgeMs: 0 })))),
+  );
   return hono;
 }
 

@@ -2,8 +2,7 @@ import { Hono } from 'hono';
 import type { Context } from 'hono';
 import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import { OperationalError } from '@berth/core';
-import { errorAnswer } from '../errors/error-answer.ts';
+import { methodNotAllowed } from '../errors/error-response.ts';
 import type { EngineProxy } from '../proxy/engine-proxy.ts';
 import { ENGINE_ROUTES } from '../proxy/engine-routes.ts';
 import { queryOf } from '../proxy/request-path.ts';
@@ -28,11 +27,8 @@ export function engineRoutes(proxy: EngineProxy): Hono<{ Bindings: HttpBindings 
  * The answer to a method that an engine route does not have; `null` where there is no such route. Asked when no handler was found: a handler of
  * its own for every other method would stand in the way of those that are used.
  */
-export function methodNotAllowed(context: Context): Response | null {
-  const { method, path } = context.req;
-  const allowed = ENGINE_ROUTES.filter((route) => route.path === path).map((route) => route.method);
-  if (allowed.length === 0) return null;
-  const message = `${method} is not allowed here; use ${allowed.join(' or ')}.`;
-  const failure = new OperationalError({ code: 'INVALID_REQUEST', message, retryable: false });
-  return context.body(errorAnswer(failure, 'openai').body, 405, { 'content-type': 'application/json', allow: allowed.join(', ') });
+export function otherMethod({ req }: Context): Response | null {
+  const routes = ENGINE_ROUTES.filter(({ path }) => path === req.path);
+  const allowed = routes.map(({ method }) => method);
+  return routes[0] === undefined ? null : methodNotAllowed(req.method, allowed, routes[0].dialect);
 }

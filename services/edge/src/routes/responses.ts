@@ -1,8 +1,7 @@
 import { Hono } from 'hono';
 import type { HttpBindings } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import { OperationalError } from '@berth/core';
-import { errorAnswer } from '../errors/error-answer.ts';
+import { methodNotAllowed } from '../errors/error-response.ts';
 import { queryOf } from '../proxy/request-path.ts';
 import type { ResponseById } from '../proxy/response-by-id.ts';
 
@@ -25,11 +24,7 @@ export function storedResponses(responses: ResponseById): Hono<{ Bindings: HttpB
       await responses.handle(request, incoming, outgoing);
       return RESPONSE_ALREADY_SENT;
     });
-    hono.all(route, (context) => {
-      const message = `${context.req.method} is not allowed here; use ${method}.`;
-      const { body } = errorAnswer(new OperationalError({ code: 'INVALID_REQUEST', message, retryable: false }), 'responses');
-      return context.body(body, 405, { 'content-type': 'application/json', allow: method });
-    });
+    hono.all(route, (context) => methodNotAllowed(context.req.method, [method], 'responses'));
   }
   return hono;
 }

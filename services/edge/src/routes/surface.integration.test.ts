@@ -60,8 +60,14 @@ describe('what is not public', () => {
 describe('an engine route', () => {
   test.each([
     '/v1/chat/completions',
+    '/v1/chat/completions/batch',
     '/v1/completions',
     '/v1/embeddings',
+    '/v2/embed',
+    '/v2/rerank',
+    '/generative_scoring',
+    '/v1/systemone',
+    '/v1/audio/speech',
     '/v1/responses',
     '/v1/messages',
     '/v1/messages/count_tokens',
@@ -134,11 +140,16 @@ describe('an engine route', () => {
     expect(await anthropic.json()).toMatchObject({ type: 'error', error: { type: 'not_found_error' } });
   });
 
-  test('answers another method with 405', async () => {
+  test.each([
+    ['/v1/chat/completions', 'POST', { error: { code: 'INVALID_REQUEST' } }],
+    ['/v1/messages', 'POST', { type: 'error', error: { type: 'invalid_request_error' } }],
+    ['/v1/responses/resp_1', 'GET', { error: { code: 'INVALID_REQUEST' } }],
+  ])('answers another method on %s with 405, in the form of its SDK', async (path, allowed, body) => {
     await using edge = await TestEdge.start();
-    const answer = await fetch(`${edge.url}/v1/chat/completions`);
+    const answer = await fetch(edge.url + path, { method: 'PUT' });
     expect(answer.status).toBe(405);
-    expect(answer.headers.get('allow')).toBe('POST');
+    expect(answer.headers.get('allow')).toBe(allowed);
+    expect(await answer.json()).toMatchObject(body);
   });
 });
 

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { createServer } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { asId } from '@berth/core';
 import type { StartingEndpoint } from '@berth/core';
 import { EDGE_METRICS } from '@berth/telemetry';
 import { parseMetrics } from '../../../../test/support/parse-metrics.ts';
 import type { Scrape } from '../../../../test/support/parse-metrics.ts';
+import { closedUrl } from '../testing/closed-url.ts';
 import { chatHandler, chunkFrame, FakeEngine } from '../testing/fake-engine.ts';
 import { TEST_CATALOG, TestEdge } from '../testing/test-edge.ts';
 import { waitUntil } from '../testing/wait-until.ts';
@@ -288,14 +288,6 @@ test('a Redis that fails shows for how long', async () => {
   edge.host.synced = false;
   expect((await scrape(edge)).value(EDGE_METRICS.syncAge.name)).toBeNull();
 });
-
-async function closedUrl(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
-}
 
 function startingTiny(): StartingEndpoint {
   return {

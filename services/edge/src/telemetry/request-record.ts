@@ -86,6 +86,7 @@ export function noteAttempt(
   switch (outcome.kind) {
     case 'answered':
     case 'client-left':
+    case 'body-failed':
       return;
     case 'unreached':
       record.unreached += 1;

@@ -13,7 +13,8 @@ export class RawEngine implements AsyncDisposable {
 
   private constructor(server: Server, onConnection: (connection: RawSocket) => void) {
     this.#server = server;
-    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const { address, family, port } = server.address() as AddressInfo;
+    this.url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
     server.on('connection', (socket) => {
       const connection = new RawSocket(socket);
       this.connections.push(connection);
@@ -21,9 +22,9 @@ export class RawEngine implements AsyncDisposable {
     });
   }
 
-  static async start(onConnection: (connection: RawSocket) => void = () => undefined): Promise<RawEngine> {
+  static async start(onConnection: (connection: RawSocket) => void = () => undefined, host = '127.0.0.1'): Promise<RawEngine> {
     const server = createServer({ allowHalfOpen: true });
-    server.listen(0, '127.0.0.1');
+    server.listen(0, host);
     await once(server, 'listening');
     return new RawEngine(server, onConnection);
   }

@@ -51,7 +51,9 @@ export class TestEdge implements AsyncDisposable {
   }
 
   /** `yaml` replaces the catalog of two models. */
-  static async start(options: { readonly yaml?: string; readonly retryPausesMs?: readonly number[] } = {}): Promise<TestEdge> {
+  static async start(
+    options: { readonly yaml?: string; readonly retryPausesMs?: readonly number[]; readonly letInPatienceMs?: number } = {},
+  ): Promise<TestEdge> {
     const host = new FakeHost();
     const lines: LoggedLine[] = [];
     let ids = 0;
@@ -63,7 +65,12 @@ export class TestEdge implements AsyncDisposable {
       placements: host,
       registry: host,
       logger: collectingLogger(lines),
-      settings: { replicaId: 'edge-1', reach: 'loopback', retryPausesMs: options.retryPausesMs ?? [1, 1] },
+      settings: {
+        replicaId: 'edge-1',
+        reach: 'loopback',
+        retryPausesMs: options.retryPausesMs ?? [1, 1],
+        letInPatienceMs: options.letInPatienceMs ?? 60_000,
+      },
       nowMs,
       newRequestId: () => `request-${(ids += 1)}`,
     });

@@ -26,8 +26,8 @@ const UNTIL_CLOSE: AnswerFraming = { kind: 'until-close' };
 
 /**
  * Parses the head of an answer, `text` being its bytes as Latin-1 without the empty line. Throws `UpstreamError` `malformed` for what RFC 9112
- * forbids and for every head whose body could be taken to end in different places: both a length and chunks, lengths that differ, a
- * transfer coding but chunked, folded lines.
+ * forbids and for every head whose body could be taken to end in different places: both a length and chunks, a length given twice, a
+ * transfer coding but chunked or in HTTP/1.0, folded lines.
  */
 export function parseAnswerHead(text: string): AnswerHead {
   const firstEnd = lineEnd(text, 0);
@@ -43,7 +43,7 @@ export function parseAnswerHead(text: string): AnswerHead {
     const colon = text.indexOf(':', at);
     if (colon === -1 || colon > end) throw malformed('a header has no colon');
     const name = text.slice(at, colon);
-    const value = text.slice(colon + 1, end).trim();
+    const value = withoutSpace(text, colon + 1, end);
     if (!NAME.test(name) || !VALUE.test(value)) throw malformed('a header has characters that none may have');
     headers.push(name, value);
     switch (name.length) {
@@ -52,7 +52,7 @@ export function parseAnswerHead(text: string): AnswerHead {
         else if (isNamed(name, 'keep-alive')) keepAlive = value;
         break;
       case 14:
-        if (isNamed(name, 'content-length')) length = sameLength(length, value);
+        if (isNamed(name, 'content-length')) length = onlyLength(length, value);
         break;
       case 17:
         if (isNamed(name, 'transfer-encoding')) coding = joined(coding, value);
@@ -61,18 +61,18 @@ export function parseAnswerHead(text: string): AnswerHead {
     at = end + 2;
   }
   const status = Number(statusLine[2]);
+  const isHttp11 = statusLine[1] === '1';
+  if (coding !== null && !isHttp11) throw malformed('it is of HTTP/1.0, which knows no transfer coding');
   const framing = framingOf(status, length, coding);
-  const persistent = framing.kind !== 'until-close' && isPersistent(statusLine[1] === '1', connection);
+  const persistent = framing.kind !== 'until-close' && isPersistent(isHttp11, connection);
   return { status, statusText: statusLine[3] ?? '', headers, framing, keepAliveMs: persistent ? keepAliveMs(keepAlive) : 0 };
 }
 
 function framingOf(status: number, length: string | null, coding: string | null): AnswerFraming {
-  if (coding !== null) {
-    if (length !== null) throw malformed('it has both a length and a transfer coding');
-    if (coding.toLowerCase() !== 'chunked') throw malformed('its transfer coding is not chunked');
-    return CHUNKED;
-  }
+  if (coding !== null && length !== null) throw malformed('it has both a length and a transfer coding');
+  if (coding !== null && coding.toLowerCase() !== 'chunked') throw malformed('its transfer coding is not chunked');
   if (status < 200 || status === 204 || status === 304) return NONE;
+  if (coding !== null) return CHUNKED;
   return length === null ? UNTIL_CLOSE : { kind: 'length', bytes: Number(length) };
 }
 
@@ -87,10 +87,23 @@ function keepAliveMs(value: string | null): number | null {
   return seconds === undefined ? null : Number(seconds) * 1000;
 }
 
-function sameLength(before: string | null, value: string): string {
+/** Also two lengths that agree are no length: passed on, they would make the next reader refuse the answer. */
+function onlyLength(before: string | null, value: string): string {
   if (!/^\d{1,15}$/.test(value)) throw malformed('its length is no number');
-  if (before !== null && before !== value) throw malformed('it has two lengths');
+  if (before !== null) throw malformed('it has two lengths');
   return value;
+}
+
+/** Without the spaces and tabs around it (RFC 9110 §5.5), and those alone: other bytes that `trim` takes for space belong to the value, or to no header. */
+function withoutSpace(text: string, from: number, end: number): string {
+  let [first, last] = [from, end];
+  while (first < last && isSpace(text.charCodeAt(first))) first += 1;
+  while (last > first && isSpace(text.charCodeAt(last - 1))) last -= 1;
+  return text.slice(first, last);
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09;
 }
 
 /** Every line ends with CR LF, the last one included once the empty line is cut off before it. */

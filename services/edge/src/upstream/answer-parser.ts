@@ -5,7 +5,7 @@ import { UpstreamError } from './upstream-error.ts';
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 const FIRST_BYTES = Buffer.from('HTTP/1.');
-/** As much as Node itself allows a client's head to have, four times over. */
+/** As much as Node itself allows a client's head to have, four times over; the informational answers in front of it count too. */
 const LONGEST_HEAD = 64 * 1024;
 
 /** What a parser tells of one answer: the head, then pieces, the last of them marked. */
@@ -23,6 +23,8 @@ export class AnswerParser {
   #events: AnswerEvents | null = null;
   #head: AnswerHead | null = null;
   #partialHead: Buffer | null = null;
+  /** Of the informational answers that came first. */
+  #headBytes = 0;
   #chunks: ChunkDecoder | null = null;
   #left = 0;
   #anyBytes = false;
@@ -33,6 +35,7 @@ export class AnswerParser {
     this.#events = events;
     this.#head = null;
     this.#partialHead = null;
+    this.#headBytes = 0;
     this.#chunks = null;
     this.#anyBytes = false;
   }
@@ -75,7 +78,7 @@ export class AnswerParser {
     const first = all.subarray(0, FIRST_BYTES.length);
     if (!first.equals(FIRST_BYTES.subarray(0, first.length))) throw new UpstreamError('malformed', 'The engine does not speak HTTP/1.1.');
     const end = all.indexOf(HEAD_END);
-    if ((end === -1 ? all.length : end) > LONGEST_HEAD) {
+    if (this.#headBytes + (end === -1 ? all.length : end) > LONGEST_HEAD) {
       throw new UpstreamError('malformed', `The engine's answer has a head of more than ${LONGEST_HEAD} bytes.`);
     }
     if (end === -1) {
@@ -83,6 +86,7 @@ export class AnswerParser {
       return bytes.length;
     }
     this.#partialHead = null;
+    this.#headBytes += end + HEAD_END.length;
     const head = parseAnswerHead(all.toString('latin1', 0, end));
     const next = from + end + HEAD_END.length - (before?.length ?? 0);
     if (head.status === 101) throw new UpstreamError('malformed', 'The engine switches protocols, which nobody asked for.');

@@ -7,7 +7,7 @@ import { BodySender } from './body-sender.ts';
 import { requestHead } from './request-head.ts';
 import type { UpstreamRequest } from './request-head.ts';
 import { UpstreamError } from './upstream-error.ts';
-import { writeInBatch } from './write-batch.ts';
+import { writeInBatch } from './turn.ts';
 
 /** What a request's sender is told of it. After a last piece, or after `onFailure`, nothing more is told. */
 export interface AnswerReceiver extends AnswerEvents {
@@ -50,6 +50,8 @@ export class Connection implements AnswerEvents {
   #head: AnswerHead | null = null;
   #body: BodySender | null = null;
   #connected = false;
+  /** Some of the request has been written. */
+  #begun = false;
   #reused = false;
   #paused = false;
   #closed = false;
@@ -71,10 +73,11 @@ export class Connection implements AnswerEvents {
     this.#socket.once('close', () => this.#close(null));
   }
 
-  /** Sends a request on a free connection; everything that comes of it is told to `receiver`, never before this returns. */
+  /** Sends a request on a free connection. What comes of it is told to `receiver`, nothing but `onSending` before this returns. */
   send(request: UpstreamRequest, receiver: AnswerReceiver): void {
     this.#receiver = receiver;
     this.#head = null;
+    this.#begun = false;
     this.#parser.begin(this);
     const head = requestHead(request, `${this.#target.host}:${this.#target.port}`);
     const { body } = request;
@@ -126,16 +129,19 @@ export class Connection implements AnswerEvents {
   /** The answer is complete: the connection serves on, unless the engine, left-over bytes or an unsent body say otherwise. */
   #release(): void {
     const keepAliveMs = this.#head?.keepAliveMs ?? null;
-    if (this.#closed || keepAliveMs === 0 || this.#parser.excess || this.#body?.sent === false) {
+    const unsent = this.#body?.sent === false || this.#socket.writableLength > 0;
+    if (this.#closed || keepAliveMs === 0 || this.#parser.excess || unsent) {
       this.#close(null);
       return;
     }
+    this.#body = null;
     if (this.#paused) this.resume();
     this.#reused = true;
     this.#events.onFree(this, keepAliveMs);
   }
 
   #write(head: string, body: Buffer | null): void {
+    this.#begun = true;
     if (body === null || body.length > JOINED_BYTES) {
       this.#socket.write(head, 'latin1');
       if (body !== null) this.#socket.write(body);
@@ -149,8 +155,9 @@ export class Connection implements AnswerEvents {
 
   #begin(receiver: AnswerReceiver): void {
     receiver.onSending();
-    if (this.#receiver !== receiver) return;
-    this.#body?.send().catch((error: unknown) => {
+    if (this.#receiver !== receiver || this.#body === null) return;
+    this.#begun = true;
+    this.#body.send().catch((error: unknown) => {
       if (this.#receiver === receiver) this.#close(error instanceof Error ? error : new TypeError(String(error)));
     });
   }
@@ -167,6 +174,11 @@ export class Connection implements AnswerEvents {
   }
 
   #onBytes(length: number): boolean {
+    if (this.#receiver !== null && !this.#begun) {
+      // An answer to a request that has not gone out is the answer to none.
+      this.#close(null);
+      return true;
+    }
     try {
       this.#parser.feed(READ_BUFFER.subarray(0, length));
     } catch (error) {

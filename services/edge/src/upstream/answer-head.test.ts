@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { parseAnswerHead } from './answer-head.ts';
+
+const NONE = { kind: 'length', bytes: 0 };
+
+function parse(...lines: readonly string[]) {
+  return parseAnswerHead(lines.join('\r\n'));
+}
+
+describe('parseAnswerHead', () => {
+  it('reads status, reason and headers as the engine wrote them', () => {
+    expect(parse('HTTP/1.1 200 All right', 'X-A: 1', 'x-a:2', 'Content-Length: 3')).toEqual({
+      status: 200,
+      statusText: 'All right',
+      headers: ['X-A', '1', 'x-a', '2', 'Content-Length', '3'],
+      framing: { kind: 'length', bytes: 3 },
+      keepAliveMs: null,
+    });
+    expect(parse('HTTP/1.1 200').statusText).toBe('');
+    expect(parse('HTTP/1.1 200 ').statusText).toBe('');
+  });
+
+  it('takes spaces and tabs off a value, and no byte of a letter', () => {
+    // The last byte of an `à` in UTF-8 is a space to JavaScript.
+    expect(parse('HTTP/1.1 200 OK', 'x: \t a\tb \t', 'y: voil\xc3\xa0', 'z:').headers).toEqual(['x', 'a\tb', 'y', 'voil\xc3\xa0', 'z', '']);
+  });
+
+  it.each([
+    ['a length', ['content-length: 12'], { kind: 'length', bytes: 12 }],
+    ['a length of 0', ['content-length: 0'], NONE],
+    ['chunks', ['Transfer-Encoding: Chunked'], { kind: 'chunked' }],
+    ['neither', ['content-type: text/plain'], { kind: 'until-close' }],
+  ])('knows where a body ends that has %s', (_, headers, framing) => {
+    expect(parse('HTTP/1.1 200 OK', ...headers).framing).toEqual(framing);
+  });
+
+  it.each(['103', '204', '304'])('knows that an answer %s ends with its head, whatever its headers say', (status) => {
+    for (const header of ['content-length: 5', 'transfer-encoding: chunked', 'x: y']) {
+      expect(parse(`HTTP/1.1 ${status} X`, header).framing).toEqual(NONE);
+    }
+  });
+
+  it.each([
+    ['HTTP/1.1', [], null],
+    ['HTTP/1.1', ['connection: close'], 0],
+    ['HTTP/1.1', ['Connection: x-a, Close'], 0],
+    ['HTTP/1.1', ['connection: x-a', 'connection: close'], 0],
+    ['HTTP/1.1', ['connection: closed'], null],
+    ['HTTP/1.1', ['Keep-Alive: timeout=5'], 5000],
+    ['HTTP/1.1', ['keep-alive: max=100, Timeout=75'], 75_000],
+    ['HTTP/1.1', ['keep-alive: timeout=soon'], null],
+    ['HTTP/1.0', [], 0],
+    ['HTTP/1.0', ['connection: keep-alive', 'keep-alive: timeout=5'], 5000],
+  ])('tells how long a connection of %s with %j may idle', (version, headers, keepAliveMs) => {
+    expect(parse(`${version} 200 OK`, 'content-length: 2', ...headers).keepAliveMs).toBe(keepAliveMs);
+  });
+
+  it('keeps no connection whose end is the end of the body', () => {
+    expect(parse('HTTP/1.1 200 OK', 'keep-alive: timeout=5').keepAliveMs).toBe(0);
+  });
+
+  it.each([
+    ['another version', ['HTTP/2 200 OK']],
+    ['a status of two digits', ['HTTP/1.1 20 OK']],
+    ['a status of no class', ['HTTP/1.1 600 X']],
+    ['no status', ['HTTP/1.1']],
+    ['a lone line feed', ['HTTP/1.1 200 OK\nx: y']],
+    ['a lone line feed in front of a value', ['HTTP/1.1 200 OK', 'content-length:\n5']],
+    ['a carriage return behind a value', ['HTTP/1.1 200 OK', 'x: y\r']],
+    ['a zero byte', ['HTTP/1.1 200 OK', 'x: a\0b']],
+    ['a header without a colon', ['HTTP/1.1 200 OK', 'x']],
+    ['a header without a name', ['HTTP/1.1 200 OK', ': y']],
+    ['a space before the colon', ['HTTP/1.1 200 OK', 'content-length : 5']],
+    ['a folded line', ['HTTP/1.1 200 OK', 'x: a', ' b: c']],
+    ['an empty line', ['HTTP/1.1 200 OK', '', 'x: y']],
+    ['a length with a sign', ['HTTP/1.1 200 OK', 'content-length: +5']],
+    ['a length in hex', ['HTTP/1.1 200 OK', 'content-length: 0x5']],
+    ['an empty length', ['HTTP/1.1 200 OK', 'content-length:']],
+    ['a list of lengths', ['HTTP/1.1 200 OK', 'content-length: 5, 5']],
+    ['a length beyond all numbers', ['HTTP/1.1 200 OK', `content-length: ${'9'.repeat(16)}`]],
+    ['two lengths that differ', ['HTTP/1.1 200 OK', 'content-length: 5', 'content-length: 6']],
+    ['two lengths that agree', ['HTTP/1.1 200 OK', 'content-length: 5', 'Content-Length: 5']],
+    ['a length and chunks', ['HTTP/1.1 200 OK', 'content-length: 5', 'transfer-encoding: chunked']],
+    ['another coding', ['HTTP/1.1 200 OK', 'transfer-encoding: gzip, chunked']],
+    ['chunks twice', ['HTTP/1.1 200 OK', 'transfer-encoding: chunked', 'transfer-encoding: chunked']],
+    ['chunks by another name', ['HTTP/1.1 200 OK', 'transfer-encoding: xchunked']],
+    ['chunks in HTTP/1.0', ['HTTP/1.0 200 OK', 'transfer-encoding: chunked']],
+  ])('refuses %s', (_, lines) => {
+    expect(() => parse(...lines)).toThrow(expect.objectContaining({ fault: 'malformed' }));
+  });
+});
