@@ -2,7 +2,9 @@ import { write, writeSync } from 'node:fs';
 import type { LineDestination } from './flat-log.ts';
 
 /** As much as a pipe holds. Handing a block to a thread costs tens of µs, which so are shared by about a hundred lines. */
-const BLOCK_LENGTH = 64_000;
+const BLOCK_BYTES = 64 * 1024;
+/** Of one UTF-16 unit in UTF-8, at most. */
+const BYTES_PER_UNIT = 3;
 const LONGEST_DELAY_MS = 500;
 /** What a reader that stalls may leave unwritten before blocks are dropped. */
 const LONGEST_BACKLOG_BYTES = 16 * 1024 * 1024;
@@ -29,7 +31,9 @@ export function linesDropped(): number {
  */
 export class BlockWriter implements LineDestination {
   readonly #fd: number;
-  #pending = '';
+  /** What is pending: bytes and no strings, which the garbage collector would copy around until they are written. */
+  readonly #pending = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  #pendingBytes = 0;
   /** Handed on; the first is being written while `#writing`. */
   #blocks: Buffer[] = [];
   #backlogBytes = 0;
@@ -65,8 +69,10 @@ export class BlockWriter implements LineDestination {
   }
 
   #append(line: string): void {
-    this.#pending += line;
-    if (this.#pending.length >= BLOCK_LENGTH) this.#handOn();
+    const most = line.length * BYTES_PER_UNIT;
+    if (most > BLOCK_BYTES - this.#pendingBytes) this.#handOn();
+    if (most > BLOCK_BYTES) this.#enqueue(Buffer.from(line));
+    else this.#pendingBytes += this.#pending.write(line, this.#pendingBytes);
   }
 
   #takePending(): Buffer {
@@ -74,13 +80,16 @@ export class BlockWriter implements LineDestination {
     if (this.#soon !== null) clearImmediate(this.#soon);
     this.#timer = null;
     this.#soon = null;
-    const block = Buffer.from(this.#pending);
-    this.#pending = '';
+    const block = Buffer.from(this.#pending.subarray(0, this.#pendingBytes));
+    this.#pendingBytes = 0;
     return block;
   }
 
   #handOn(): void {
-    const block = this.#takePending();
+    this.#enqueue(this.#takePending());
+  }
+
+  #enqueue(block: Buffer): void {
     if (block.length === 0) return;
     if (this.#readerGone || this.#backlogBytes + block.length > LONGEST_BACKLOG_BYTES) return drop(block);
     this.#blocks.push(block);
