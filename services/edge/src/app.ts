@@ -19,6 +19,7 @@ import { Upstreams } from './upstream/upstreams.ts';
 import { adminModels } from './routes/admin-models.ts';
 import { adminState } from './routes/admin-state.ts';
 import { engineRoutes, otherMethod } from './routes/engine.ts';
+import type { TakeEngineRequest } from './routes/engine.ts';
 import { frontPage } from './routes/front-page.ts';
 import { health } from './routes/health.ts';
 import { metricsRoute } from './routes/metrics.ts';
@@ -51,6 +52,9 @@ export type EdgeEnv = { Bindings: HttpBindings };
 
 /** The edge's HTTP application, and the end of it. */
 export interface EdgeApp extends AsyncDisposable {
+  /** Asked first. */
+  readonly takeEngineRequest: TakeEngineRequest;
+  /** Everything else. */
   readonly hono: Hono<EdgeEnv>;
   /** From now on `/health/ready` says that this edge goes. */
   beginShutdown(): void;
@@ -93,7 +97,6 @@ export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
   const hono = new Hono<EdgeEnv>({ getPath: (request, options) => pathOf(options?.env?.incoming.url ?? targetOf(request.url)) });
   hono.use('/', gate);
   hono.use('/admin/*', gate);
-  hono.route('/', engineRoutes(proxy));
   hono.route('/', storedResponses(new ResponseById({ ...parts, keys, requestLog, upstreams, watch, protocol: catalog.protocol })));
   hono.route('/', models({ catalog, keys, watch }));
   hono.route('/', metricsRoute(parts.scrape ?? (() => parts.metrics.set.scrape())));
@@ -121,6 +124,7 @@ export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
   });
 
   return {
+    takeEngineRequest: engineRoutes(proxy),
     hono,
     beginShutdown: () => {
       lifecycle.shuttingDown = true;

@@ -9,6 +9,9 @@ export const MOST_HEADERS = 200;
 /** How long a client may take to close a connection on which it was refused; closing it at once can reset it before the answer is read. */
 const LINGER_MS = 500;
 
+/** What stands in no host (RFC 3986 §3.2.2). */
+const NO_HOST = /[^A-Za-z0-9._~!$&'()*+,;=:[\]%-]/;
+
 /** A refusal that needs no application: the request cannot be understood, or is not for this server. */
 interface Refusal {
   readonly status: number;
@@ -28,6 +31,7 @@ export function refusalOf(incoming: IncomingMessage): Refusal | null {
     return { status: 505, reason: 'HTTP Version Not Supported', message: 'This server speaks HTTP/1.1. Send the request in it.' };
   }
   if (headers.host === undefined && httpVersion === '1.1') return badRequest('The request has no Host header.');
+  if (headers.host !== undefined && NO_HOST.test(headers.host)) return NO_URL;
   const coding = headers['transfer-encoding'];
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
     return {

@@ -44,7 +44,7 @@ export function createEdgeServer(app: EdgeApp): Server {
     const refusal = refusalOf(incoming);
     if (refusal !== null) return answerRefusal(refusal, outgoing);
     if (outgoing.socket === null) closeWithConnection(incoming, outgoing);
-    void serve(incoming, outgoing);
+    if (!app.takeEngineRequest(incoming, outgoing)) void serve(incoming, outgoing);
   };
   const server = createServer(
     {

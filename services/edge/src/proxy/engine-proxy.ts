@@ -10,6 +10,7 @@ import { ClientAnswer } from './client-answer.ts';
 import type { EngineProxyParts } from './engine-proxy-parts.ts';
 import type { EngineRoute } from './engine-routes.ts';
 import { answerFailure } from './answer-failure.ts';
+import { lingerOver } from './linger.ts';
 import { RequestBody } from './request-body.ts';
 import type { BodyLimits } from './request-body.ts';
 import { RouteReader } from './route-reader.ts';
@@ -70,6 +71,7 @@ export class EngineProxy {
       access?.release();
       record.bytesIn = body.bytesRead;
       body.release();
+      lingerOver(incoming);
       const end = requestEnd(record, answer);
       metrics.observe(record, end);
       requestLog.write(record, end);
