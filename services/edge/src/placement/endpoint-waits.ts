@@ -34,7 +34,7 @@ export interface EndpointWait {
   /** Aborts when the client leaves: the wait is forgotten, and no wish is left. */
   readonly left: AbortSignal;
   /** Told of the start that it waits for. */
-  readonly timing: Pick<WaitTiming, 'starting'>;
+  readonly timing: Pick<WaitTiming, 'sawStart' | 'starting'>;
 }
 
 /** What a wait ended with. The caller ends both. */
@@ -93,6 +93,7 @@ export class EndpointWaits {
     try {
       const leased = await this.#lease(model);
       const waited = leased === null ? await this.#queue(wait, over.signal) : { slot: leased, turn: null };
+      if (leased === null && !wait.timing.sawStart) await this.#noteStart(wait, waited.slot);
       this.#parts.wishes.fulfilled(model);
       return waited;
     } catch (error) {
@@ -104,6 +105,16 @@ export class EndpointWaits {
       clearTimeout(deadline);
       wait.left.removeEventListener('abort', leave);
     }
+  }
+
+  /** A load may pass between two readings of the registry, which tells afterwards when it began. */
+  async #noteStart(wait: EndpointWait, { endpoint }: RequestSlot): Promise<void> {
+    const view = await this.#parts.watch.read({ maxAgeMs: TOLD_FROM_MS }).catch(() => null);
+    const started = view?.registry.endpoints.find(({ generation }) => generation === endpoint.generation);
+    if (view === null || started === undefined) return;
+    const agoMs = ageOfStart(view, started);
+    // One that is older was only called back from a drain.
+    if (this.#parts.nowMs() - agoMs >= wait.arrivedAtMs) wait.timing.starting(agoMs);
   }
 
   /** Ends all waits, also those to come, as if their deadlines had come: everybody is told to come back, and their wishes keep the placements going. */

@@ -32,6 +32,11 @@ export class WaitTiming {
     };
   }
 
+  /** A start was seen in this wait. */
+  get sawStart(): boolean {
+    return this.#startingAtMs !== null;
+  }
+
   /** Its start is seen, decided so long ago; later calls within a wait do nothing. */
   starting(agoMs: number): void {
     if (this.#beganAtMs !== null) this.#startingAtMs ??= Math.max(this.#beganAtMs, this.#nowMs() - agoMs);
