@@ -41,14 +41,14 @@ export class ChunkDecoder {
     return this.#consumed;
   }
 
-  /** The data in `piece`, copied, up to its end or to a fault; `null` when there is none. */
-  feed(piece: Buffer, from: number): Buffer | null {
-    const out = Buffer.allocUnsafe(piece.length - from);
+  /** The data in `piece` between `from` and `end`, copied, up to a fault; `null` when there is none. */
+  feed(piece: Buffer, from: number, end: number): Buffer | null {
+    const out = Buffer.allocUnsafe(end - from);
     let outLength = 0;
     let at = from;
-    while (at < piece.length && !this.#done && this.#fault === null) {
+    while (at < end && !this.#done && this.#fault === null) {
       if (this.#state === 'data') {
-        const take = Math.min(this.#left, piece.length - at);
+        const take = Math.min(this.#left, end - at);
         piece.copy(out, outLength, at, at + take);
         outLength += take;
         at += take;

@@ -180,7 +180,7 @@ export class Connection implements AnswerEvents {
       return true;
     }
     try {
-      this.#parser.feed(READ_BUFFER.subarray(0, length));
+      this.#parser.feed(READ_BUFFER, length);
     } catch (error) {
       // A receiver that throws is a bug, and must not end the process of all others.
       this.#close(error instanceof Error ? error : new TypeError(String(error)));
