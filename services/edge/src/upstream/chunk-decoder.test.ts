@@ -53,6 +53,19 @@ describe('ChunkDecoder', () => {
     expect(data?.toString()).toBe('abcde');
   });
 
+  it('takes chunks that come one at a time, and keeps nothing of the piece', () => {
+    const decoder = new ChunkDecoder();
+    const found = ['2\r\n{}\r\n', '0A\r\ndata: {}\n\n\r\n', '2\r\n\r\n\r\n', '1;x=y\r\na\r\n', '0\r\n\r\n'].map((text) => {
+      const wire = Buffer.from(`HTTP${text}`);
+      const data = decoder.feed(wire, 4, wire.length);
+      expect([decoder.consumed, decoder.fault]).toEqual([wire.length, null]);
+      wire.fill('x');
+      return data?.toString();
+    });
+    expect(found).toEqual(['{}', 'data: {}\n\n', '\r\n', 'a', undefined]);
+    expect(decoder.done).toBe(true);
+  });
+
   it('is not done before its trailers are', () => {
     const wire = Buffer.from('0\r\nx: y\r\n\r\n');
     for (let end = 0; end < wire.length; end += 1) expect(decode(wire.subarray(0, end), []).done).toBe(false);
