@@ -1,10 +1,10 @@
 import { errorFrame } from '../errors/error-answer.ts';
 import type { StreamFault } from '../errors/error-answer.ts';
 import { AnswerMeter } from '../telemetry/answer-meter.ts';
+import type { AnswerHead } from '../upstream/answer-head.ts';
 import type { ClientAnswer } from './client-answer.ts';
 import type { Dialect } from './engine-routes.ts';
 import { EventStreamWatch } from './event-stream-watch.ts';
-import { clientAnswerHead } from './headers.ts';
 import { ModelRename } from './rename-model.ts';
 
 /** Most of an engine's error body that is read to be told again inside a stream. */
@@ -59,30 +59,34 @@ export class AnswerRelay {
     return this.#watch?.sawError === true;
   }
 
-  /** When data last passed, comments not counted; by `performance.now()`. */
+  /** When data of an event stream last passed, comments not counted; by `performance.now()`. */
   get lastDataAtMs(): number {
     return this.#lastDataAtMs;
   }
 
-  begin(status: number, statusText: string, rawHeaders: readonly string[]): void {
+  /** `head.headers` become those of the client's answer. */
+  begin(head: AnswerHead): void {
     const { rename, extraHeaders } = this.#options;
-    const head = clientAnswerHead(rawHeaders, rename !== null);
+    const { status, statusText, headers, encoded } = head;
     const isEventStream = head.contentType.startsWith('text/event-stream');
     this.#status = status;
-    this.#encoded = head.encoded;
-    this.#lastDataAtMs = performance.now();
-    this.meter.begin(status, head);
+    this.#encoded = encoded;
+    this.meter.begin(head);
     this.#options.onHead?.();
-    if (this.#answer.headSent && !(isEventStream && status === 200 && !head.encoded)) {
+    if (this.#answer.headSent && !(isEventStream && status === 200 && !encoded)) {
       this.#collected = [];
       return;
     }
-    if (rename !== null && !head.encoded) this.#rename = new ModelRename(rename.from, rename.to);
-    if (isEventStream) this.#watch = new EventStreamWatch();
+    if (rename !== null && !encoded) this.#rename = new ModelRename(rename.from, rename.to);
+    if (isEventStream) {
+      this.#watch = new EventStreamWatch();
+      this.#lastDataAtMs = performance.now();
+    }
     if (this.#answer.headSent) return;
-    if (isEventStream) addStreamHeaders(head.headers);
-    if (extraHeaders.length > 0) head.headers.push(...extraHeaders);
-    this.#answer.begin(status, statusText, head.headers, isEventStream);
+    if (rename !== null) dropLength(headers);
+    if (isEventStream) addStreamHeaders(headers);
+    if (extraHeaders.length > 0) headers.push(...extraHeaders);
+    this.#answer.begin(status, statusText, headers, isEventStream);
   }
 
   /** `false`: wait for the client to catch up. */
@@ -138,11 +142,25 @@ export class AnswerRelay {
   }
 }
 
+/** For an answer whose bytes change. */
+function dropLength(headers: string[]): void {
+  const at = indexOfHeader(headers, 'content-length');
+  if (at !== -1) headers.splice(at, 2);
+}
+
 /** Reverse proxies buffer or compress event streams unless told not to; vLLM itself says nothing (0.32.0, measured). */
 function addStreamHeaders(headers: string[]): void {
-  const names = new Set(headers.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase()));
-  if (!names.has('cache-control')) headers.push('cache-control', 'no-cache, no-transform');
-  if (!names.has('x-accel-buffering')) headers.push('x-accel-buffering', 'no');
+  if (indexOfHeader(headers, 'cache-control') === -1) headers.push('cache-control', 'no-cache, no-transform');
+  if (indexOfHeader(headers, 'x-accel-buffering') === -1) headers.push('x-accel-buffering', 'no');
+}
+
+/** Where in a flat list the first header of a name stands; -1 where there is none. `wanted` is in lower case. */
+function indexOfHeader(headers: readonly string[], wanted: string): number {
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index] ?? '';
+    if (name.length === wanted.length && name.toLowerCase() === wanted) return index;
+  }
+  return -1;
 }
 
 /** An engine's answer that is no stream, in the words of a stream error. Its own words are kept where it follows OpenAI's form. */

@@ -75,12 +75,13 @@ export class EngineExchange implements AnswerReceiver {
     this.#request.body?.markSent();
   }
 
-  onHead({ status, statusText, headers }: AnswerHead): void {
+  onHead(head: AnswerHead): void {
     if (this.#settle === null) return;
+    const { status } = head;
     if (status === 410) return this.#abandon({ kind: 'unreached', cause: new EndpointGone(), stale: false });
     if (isRedirect(status)) return this.#abandon({ kind: 'refused', failure: redirected(status) });
     this.#begun = true;
-    this.#relay.begin(status, statusText, headers);
+    this.#relay.begin(head);
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     const { idleTimeoutMs } = this.#request;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { clientAnswerHead, engineRequestHeaders } from './headers.ts';
+import { engineRequestHeaders } from './headers.ts';
 
 describe('engineRequestHeaders', () => {
   it("keeps the client's key, cookies and connection from the engine, and passes the rest on as sent", () => {
@@ -56,52 +56,5 @@ describe('engineRequestHeaders', () => {
 
   it('asks for a readable answer where one is needed', () => {
     expect(engineRequestHeaders(['Accept-Encoding', 'gzip', 'A', 'b'], undefined, true)).toEqual(['A', 'b']);
-  });
-});
-
-describe('clientAnswerHead', () => {
-  const raw = [
-    'date',
-    'now',
-    'Connection',
-    'X-Hop',
-    'x-hop',
-    '1',
-    'transfer-encoding',
-    'chunked',
-    'keep-alive',
-    'timeout=5',
-    'Content-Type',
-    'Text/Event-Stream',
-    'content-length',
-    '5',
-    'set-cookie',
-    'a',
-    'set-cookie',
-    'b',
-  ].map((text) => Buffer.from(text, 'latin1'));
-
-  it('strips the headers of the upstream connection and keeps all others, repeated ones too', () => {
-    const head = clientAnswerHead(raw, false);
-    expect(head.headers).toEqual([
-      'date',
-      'now',
-      'Content-Type',
-      'Text/Event-Stream',
-      'content-length',
-      '5',
-      'set-cookie',
-      'a',
-      'set-cookie',
-      'b',
-    ]);
-    expect(head.contentType).toBe('text/event-stream');
-    expect(head.encoded).toBe(false);
-  });
-
-  it('drops the length of an answer whose bytes change, and sees that one is compressed', () => {
-    const head = clientAnswerHead(['Content-Length', '5', 'Content-Encoding', 'gzip'], true);
-    expect(head.headers).toEqual(['Content-Encoding', 'gzip']);
-    expect(head.encoded).toBe(true);
   });
 });

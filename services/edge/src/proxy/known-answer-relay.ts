@@ -1,3 +1,4 @@
+import type { AnswerHead } from '../upstream/answer-head.ts';
 import { AnswerRelay } from './answer-relay.ts';
 
 /** What an engine answers that does not know an id, and one that has no such route at all. */
@@ -12,10 +13,10 @@ export class KnownAnswerRelay extends AnswerRelay {
     return this.#declined;
   }
 
-  override begin(status: number, statusText: string, rawHeaders: readonly string[]): void {
-    if (NOT_HERE.has(status)) this.#declined = 'not-here';
-    else if (status >= 500) this.#declined = 'failing';
-    else super.begin(status, statusText, rawHeaders);
+  override begin(head: AnswerHead): void {
+    if (NOT_HERE.has(head.status)) this.#declined = 'not-here';
+    else if (head.status >= 500) this.#declined = 'failing';
+    else super.begin(head);
   }
 
   override write(piece: Buffer): boolean {

@@ -1,4 +1,4 @@
-import type { AnswerHead } from '../proxy/headers.ts';
+import type { AnswerHead } from '../upstream/answer-head.ts';
 import { UsageReader } from './usage-reader.ts';
 import type { TokenUsage } from './usage-reader.ts';
 
@@ -17,8 +17,8 @@ export class AnswerMeter {
     return this.#reader?.usage ?? null;
   }
 
-  begin(status: number, head: Pick<AnswerHead, 'contentType' | 'encoded'>): void {
-    const readable = !head.encoded && (head.contentType.startsWith('text/event-stream') || head.contentType.startsWith('application/json'));
+  begin({ status, contentType, encoded }: Pick<AnswerHead, 'status' | 'contentType' | 'encoded'>): void {
+    const readable = !encoded && (contentType.startsWith('text/event-stream') || contentType.startsWith('application/json'));
     if (readable && status < 300) this.#reader = new UsageReader();
   }
 

@@ -3,8 +3,12 @@ import { parseAnswerHead } from './answer-head.ts';
 
 const NONE = { kind: 'length', bytes: 0 };
 
+/** Parses a head that has other bytes of its connection in front of it and behind. */
 function parse(...lines: readonly string[]) {
-  return parseAnswerHead(lines.join('\r\n'));
+  const before = '{}';
+  const head = lines.join('\r\n');
+  const bytes = Buffer.from(`${before}${head}\r\n\r\n\r\nx: y`, 'latin1');
+  return parseAnswerHead(bytes, before.length, before.length + head.length);
 }
 
 describe('parseAnswerHead', () => {
@@ -13,9 +17,13 @@ describe('parseAnswerHead', () => {
       status: 200,
       statusText: 'All right',
       headers: ['X-A', '1', 'x-a', '2', 'Content-Length', '3'],
+      contentType: '',
+      encoded: false,
       framing: { kind: 'length', bytes: 3 },
       keepAliveMs: null,
     });
+    expect(parse('HTTP/1.1 200 OK').statusText).toBe('OK');
+    expect(parse('HTTP/1.1 200 OKAY').statusText).toBe('OKAY');
     expect(parse('HTTP/1.1 200').statusText).toBe('');
     expect(parse('HTTP/1.1 200 ').statusText).toBe('');
   });
@@ -25,9 +33,60 @@ describe('parseAnswerHead', () => {
     expect(parse('HTTP/1.1 200 OK', 'x: \t a\tb \t', 'y: voil\xc3\xa0', 'z:').headers).toEqual(['x', 'a\tb', 'y', 'voil\xc3\xa0', 'z', '']);
   });
 
+  it('strips the headers of its connection and keeps all others, repeated ones too', () => {
+    const ofConnection = [
+      'TE: trailers',
+      'Trailer: x',
+      'UPGRADE: h2c',
+      'Proxy-Connection: close',
+      'Proxy-Authenticate: Basic',
+      'Keep-Alive: max=1',
+    ];
+    const others = ['date: today', 'set-cookie: a', 'set-cookie: b', 'tee: 1', 'trailed: 1', 'content-lengths: 1', 'x-keep-alive: 1'];
+    const { headers } = parse(
+      'HTTP/1.1 200 OK',
+      ...ofConnection,
+      ...others,
+      'Connection: keep-alive',
+      'proxy-authorization: x',
+      'Content-Length: 2',
+    );
+    expect(headers).toEqual([...others.flatMap((line) => line.split(': ')), 'Content-Length', '2']);
+  });
+
+  it('strips what Connection names', () => {
+    const named = ['X-Hop: 1', 'x-hop: 2', 'X-Other: 3', 'Content-Type: text/plain', 'content-encoding: gzip'];
+    const head = parse(
+      'HTTP/1.1 200 OK',
+      'Connection: X-HOP ,content-type',
+      'connection: x-other, Content-Encoding',
+      ...named,
+      'x-stay: 4',
+    );
+    expect(head).toMatchObject({ headers: ['x-stay', '4'], contentType: '', encoded: false });
+  });
+
+  it.each([
+    ['content-type: application/json', 'application/json'],
+    ['Content-Type:\tText/Event-Stream; Charset=UTF-8 ', 'text/event-stream; charset=utf-8'],
+    ['content-typed: text/plain', ''],
+  ])('knows what is in an answer with %j', (header, contentType) => {
+    expect(parse('HTTP/1.1 200 OK', header).contentType).toBe(contentType);
+  });
+
+  it.each([
+    ['content-encoding: gzip', true],
+    ['Content-Encoding: Identity', false],
+    ['transfer-encoding: chunked', false],
+    ['content-encodings: gzip', false],
+  ])('sees from %j whether a body is compressed: %j', (header, encoded) => {
+    expect(parse('HTTP/1.1 200 OK', header).encoded).toBe(encoded);
+  });
+
   it.each([
     ['a length', ['content-length: 12'], { kind: 'length', bytes: 12 }],
     ['a length of 0', ['content-length: 0'], NONE],
+    ['the longest length', [`content-length: ${'9'.repeat(15)}`], { kind: 'length', bytes: 999_999_999_999_999 }],
     ['chunks', ['Transfer-Encoding: Chunked'], { kind: 'chunked' }],
     ['neither', ['content-type: text/plain'], { kind: 'until-close' }],
   ])('knows where a body ends that has %s', (_, headers, framing) => {
@@ -68,7 +127,10 @@ describe('parseAnswerHead', () => {
     ['a lone line feed in front of a value', ['HTTP/1.1 200 OK', 'content-length:\n5']],
     ['a carriage return behind a value', ['HTTP/1.1 200 OK', 'x: y\r']],
     ['a zero byte', ['HTTP/1.1 200 OK', 'x: a\0b']],
+    ['bytes behind the status that no reason has', ['HTTP/1.1 200 OK\x01']],
+    ['a letter beyond ASCII in a name', ['HTTP/1.1 200 OK', 'caf\xe9: y']],
     ['a header without a colon', ['HTTP/1.1 200 OK', 'x']],
+    ['a header without a colon in front of one', ['HTTP/1.1 200 OK', 'x', 'y: z']],
     ['a header without a name', ['HTTP/1.1 200 OK', ': y']],
     ['a space before the colon', ['HTTP/1.1 200 OK', 'content-length : 5']],
     ['a folded line', ['HTTP/1.1 200 OK', 'x: a', ' b: c']],
@@ -76,6 +138,7 @@ describe('parseAnswerHead', () => {
     ['a length with a sign', ['HTTP/1.1 200 OK', 'content-length: +5']],
     ['a length in hex', ['HTTP/1.1 200 OK', 'content-length: 0x5']],
     ['an empty length', ['HTTP/1.1 200 OK', 'content-length:']],
+    ['a length with a letter beyond ASCII', ['HTTP/1.1 200 OK', 'content-length: \xb2']],
     ['a list of lengths', ['HTTP/1.1 200 OK', 'content-length: 5, 5']],
     ['a length beyond all numbers', ['HTTP/1.1 200 OK', `content-length: ${'9'.repeat(16)}`]],
     ['two lengths that differ', ['HTTP/1.1 200 OK', 'content-length: 5', 'content-length: 6']],

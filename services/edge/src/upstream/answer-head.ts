@@ -1,11 +1,17 @@
-import { UpstreamError } from './upstream-error.ts';
+import { parseHeaderLines } from './header-lines.ts';
+import { connectionOptions } from './hop-by-hop.ts';
+import { malformed } from './upstream-error.ts';
 
 /** The head of an engine's answer. */
 export interface AnswerHead {
   readonly status: number;
   readonly statusText: string;
-  /** Flat: name, value; names as the engine wrote them. */
-  readonly headers: readonly string[];
+  /** Flat: name, value, as the engine wrote them, without those of its own connection. The receiver's to change. */
+  readonly headers: string[];
+  /** In lower case; empty where the engine does not say. */
+  readonly contentType: string;
+  /** The body is compressed, so nothing can be added to it or read from it. */
+  readonly encoded: boolean;
   readonly framing: AnswerFraming;
   /** How long the engine lets this connection stay idle afterwards, ms; 0: not at all; `null`: it does not say. */
   readonly keepAliveMs: number | null;
@@ -17,67 +23,59 @@ export type AnswerFraming =
   | { readonly kind: 'chunked' }
   | { readonly kind: 'until-close' };
 
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
-const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+interface StatusLine {
+  readonly isHttp11: boolean;
+  readonly status: number;
+  readonly statusText: string;
+  /** Bytes, with the line break. */
+  readonly length: number;
+}
+
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?\r\n/;
+/** Nearly every answer begins so, and is spared the expression. */
+const USUAL_BYTES = Buffer.from('HTTP/1.1 200 OK\r\n');
+const USUAL_LINE: StatusLine = { isHttp11: true, status: 200, statusText: 'OK', length: USUAL_BYTES.length };
 const NONE: AnswerFraming = { kind: 'length', bytes: 0 };
 const CHUNKED: AnswerFraming = { kind: 'chunked' };
 const UNTIL_CLOSE: AnswerFraming = { kind: 'until-close' };
 
 /**
- * Parses the head of an answer, `text` being its bytes as Latin-1 without the empty line. Throws `UpstreamError` `malformed` for what RFC 9112
- * forbids and for every head whose body could be taken to end in different places: both a length and chunks, a length given twice, a
- * transfer coding but chunked or in HTTP/1.0, folded lines.
+ * Parses the head of an answer, which stands in `bytes` from `from` to the line break at `end` and the empty line behind it. Throws
+ * `UpstreamError` `malformed` for what RFC 9112 forbids and for every head whose body could be taken to end in different places: both a
+ * length and chunks, a length given twice, a transfer coding but chunked or in HTTP/1.0, folded lines.
  */
-export function parseAnswerHead(text: string): AnswerHead {
-  const firstEnd = lineEnd(text, 0);
-  const statusLine = STATUS_LINE.exec(text.slice(0, firstEnd));
-  if (statusLine === null) throw malformed('the first line is no status line of HTTP/1.1');
-  const headers: string[] = [];
-  let length: string | null = null;
-  let coding: string | null = null;
-  let connection: string | null = null;
-  let keepAlive: string | null = null;
-  for (let at = firstEnd + 2; at < text.length;) {
-    const end = lineEnd(text, at);
-    const colon = text.indexOf(':', at);
-    if (colon === -1 || colon > end) throw malformed('a header has no colon');
-    const name = text.slice(at, colon);
-    const value = withoutSpace(text, colon + 1, end);
-    if (!NAME.test(name) || !VALUE.test(value)) throw malformed('a header has characters that none may have');
-    headers.push(name, value);
-    switch (name.length) {
-      case 10:
-        if (isNamed(name, 'connection')) connection = joined(connection, value);
-        else if (isNamed(name, 'keep-alive')) keepAlive = value;
-        break;
-      case 14:
-        if (isNamed(name, 'content-length')) length = onlyLength(length, value);
-        break;
-      case 17:
-        if (isNamed(name, 'transfer-encoding')) coding = joined(coding, value);
-        break;
-    }
-    at = end + 2;
-  }
-  const status = Number(statusLine[2]);
-  const isHttp11 = statusLine[1] === '1';
-  if (coding !== null && !isHttp11) throw malformed('it is of HTTP/1.0, which knows no transfer coding');
-  const framing = framingOf(status, length, coding);
+export function parseAnswerHead(bytes: Buffer, from: number, end: number): AnswerHead {
+  const { isHttp11, status, statusText, length } = parseStatusLine(bytes, from, end);
+  const lines = parseHeaderLines(bytes, from + length, end);
+  const { headers, contentType, encoded, contentLength, transferCoding, connection, keepAlive } = lines;
+  if (transferCoding !== null && !isHttp11) throw malformed('it is of HTTP/1.0, which knows no transfer coding');
+  const framing = framingOf(status, contentLength, transferCoding);
   const persistent = framing.kind !== 'until-close' && isPersistent(isHttp11, connection);
-  return { status, statusText: statusLine[3] ?? '', headers, framing, keepAliveMs: persistent ? keepAliveMs(keepAlive) : 0 };
+  const head = { status, statusText, headers, contentType, encoded, framing, keepAliveMs: persistent ? keepAliveMs(keepAlive) : 0 };
+  const named = connectionOptions(connection);
+  return named === null ? head : withoutNamed(head, named);
 }
 
-function framingOf(status: number, length: string | null, coding: string | null): AnswerFraming {
+function parseStatusLine(bytes: Buffer, from: number, end: number): StatusLine {
+  let same = 0;
+  while (same < USUAL_BYTES.length && bytes[from + same] === USUAL_BYTES[same]) same += 1;
+  if (same === USUAL_BYTES.length) return USUAL_LINE;
+  const found = STATUS_LINE.exec(bytes.toString('latin1', from, end + 2));
+  if (found === null) throw malformed('the first line is no status line of HTTP/1.1');
+  return { isHttp11: found[1] === '1', status: Number(found[2]), statusText: found[3] ?? '', length: found[0].length };
+}
+
+function framingOf(status: number, length: number | null, coding: string | null): AnswerFraming {
   if (coding !== null && length !== null) throw malformed('it has both a length and a transfer coding');
   if (coding !== null && coding.toLowerCase() !== 'chunked') throw malformed('its transfer coding is not chunked');
   if (status < 200 || status === 204 || status === 304) return NONE;
   if (coding !== null) return CHUNKED;
-  return length === null ? UNTIL_CLOSE : { kind: 'length', bytes: Number(length) };
+  return length === null ? UNTIL_CLOSE : { kind: 'length', bytes: length };
 }
 
 function isPersistent(isHttp11: boolean, connection: string | null): boolean {
   if (connection === null) return isHttp11;
+  if (connection === 'keep-alive') return true;
   const options = connection.toLowerCase();
   return isHttp11 ? !/(?:^|,)\s*close\s*(?:,|$)/.test(options) : /(?:^|,)\s*keep-alive\s*(?:,|$)/.test(options);
 }
@@ -87,39 +85,13 @@ function keepAliveMs(value: string | null): number | null {
   return seconds === undefined ? null : Number(seconds) * 1000;
 }
 
-/** Also two lengths that agree are no length: passed on, they would make the next reader refuse the answer. */
-function onlyLength(before: string | null, value: string): string {
-  if (!/^\d{1,15}$/.test(value)) throw malformed('its length is no number');
-  if (before !== null) throw malformed('it has two lengths');
-  return value;
-}
-
-/** Without the spaces and tabs around it (RFC 9110 §5.5), and those alone: other bytes that `trim` takes for space belong to the value, or to no header. */
-function withoutSpace(text: string, from: number, end: number): string {
-  let [first, last] = [from, end];
-  while (first < last && isSpace(text.charCodeAt(first))) first += 1;
-  while (last > first && isSpace(text.charCodeAt(last - 1))) last -= 1;
-  return text.slice(first, last);
-}
-
-function isSpace(code: number): boolean {
-  return code === 0x20 || code === 0x09;
-}
-
-/** Every line ends with CR LF, the last one included once the empty line is cut off before it. */
-function lineEnd(text: string, from: number): number {
-  const at = text.indexOf('\r\n', from);
-  return at === -1 ? text.length : at;
-}
-
-function isNamed(name: string, wanted: string): boolean {
-  return name === wanted || name.toLowerCase() === wanted;
-}
-
-function joined(before: string | null, value: string): string {
-  return before === null ? value : `${before},${value}`;
-}
-
-function malformed(what: string): UpstreamError {
-  return new UpstreamError('malformed', `The engine's answer cannot be read: ${what}.`);
+/** The head without what its `Connection` header names. */
+function withoutNamed(head: AnswerHead, named: ReadonlySet<string>): AnswerHead {
+  const isKept = (name: string | undefined): boolean => name !== undefined && !named.has(name.toLowerCase());
+  return {
+    ...head,
+    headers: head.headers.filter((_, index, all) => isKept(all[index - (index % 2)])),
+    contentType: named.has('content-type') ? '' : head.contentType,
+    encoded: head.encoded && !named.has('content-encoding'),
+  };
 }

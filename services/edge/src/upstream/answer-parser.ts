@@ -3,8 +3,10 @@ import type { AnswerHead } from './answer-head.ts';
 import { ChunkDecoder } from './chunk-decoder.ts';
 import { UpstreamError } from './upstream-error.ts';
 
-const HEAD_END = Buffer.from('\r\n\r\n');
 const FIRST_BYTES = Buffer.from('HTTP/1.');
+const [CR, LF] = [0x0d, 0x0a];
+/** A line break and an empty line. */
+const HEAD_END_LENGTH = 4;
 /** As much as Node itself allows a client's head to have, four times over; the informational answers in front of it count too. */
 const LONGEST_HEAD = 64 * 1024;
 
@@ -53,15 +55,15 @@ export class AnswerParser {
     return this.#excess;
   }
 
-  /** Reads on. Throws `UpstreamError` `malformed`. */
-  feed(bytes: Buffer): void {
-    for (let at = 0; at < bytes.length && !this.#excess;) {
+  /** Reads on, in `bytes` up to `end`. Throws `UpstreamError` `malformed`. */
+  feed(bytes: Buffer, end: number): void {
+    for (let at = 0; at < end && !this.#excess;) {
       if (this.#events === null) {
         this.#excess = true;
         return;
       }
       this.#anyBytes = true;
-      at = this.#head === null ? this.#feedHead(bytes, at) : this.#feedBody(bytes, at);
+      at = this.#head === null ? this.#feedHead(bytes, at, end) : this.#feedBody(bytes, at, end);
     }
   }
 
@@ -72,25 +74,30 @@ export class AnswerParser {
     return true;
   }
 
-  #feedHead(bytes: Buffer, from: number): number {
+  #feedHead(bytes: Buffer, from: number, end: number): number {
     const before = this.#partialHead;
-    const all = before === null ? bytes.subarray(from) : Buffer.concat([before, bytes.subarray(from)]);
-    const first = all.subarray(0, FIRST_BYTES.length);
-    if (!first.equals(FIRST_BYTES.subarray(0, first.length))) throw new UpstreamError('malformed', 'The engine does not speak HTTP/1.1.');
-    const end = all.indexOf(HEAD_END);
-    if (this.#headBytes + (end === -1 ? all.length : end) > LONGEST_HEAD) {
+    if (before === null) return this.#readHead(bytes, from, end);
+    this.#partialHead = null;
+    const all = Buffer.concat([before, bytes.subarray(from, end)]);
+    return this.#readHead(all, 0, all.length) - before.length + from;
+  }
+
+  /** Where the head ends that begins at `from`, or `end` where it has not ended yet. */
+  #readHead(bytes: Buffer, from: number, end: number): number {
+    if (!beginsLikeAnswer(bytes, from, end)) throw new UpstreamError('malformed', 'The engine does not speak HTTP/1.1.');
+    const headEnd = emptyLineBehind(bytes, from, end);
+    if (this.#headBytes + (headEnd === -1 ? end : headEnd) - from > LONGEST_HEAD) {
       throw new UpstreamError('malformed', `The engine's answer has a head of more than ${LONGEST_HEAD} bytes.`);
     }
-    if (end === -1) {
-      this.#partialHead = Buffer.from(all);
-      return bytes.length;
+    if (headEnd === -1) {
+      this.#partialHead = Buffer.from(bytes.subarray(from, end));
+      return end;
     }
-    this.#partialHead = null;
-    this.#headBytes += end + HEAD_END.length;
-    const head = parseAnswerHead(all.toString('latin1', 0, end));
-    const next = from + end + HEAD_END.length - (before?.length ?? 0);
+    const next = headEnd + HEAD_END_LENGTH;
+    this.#headBytes += next - from;
+    const head = parseAnswerHead(bytes, from, headEnd);
     if (head.status === 101) throw new UpstreamError('malformed', 'The engine switches protocols, which nobody asked for.');
-    if (head.status >= 200) this.#begin(head, next < bytes.length);
+    if (head.status >= 200) this.#begin(head, next < end);
     return next;
   }
 
@@ -103,22 +110,22 @@ export class AnswerParser {
     if (framing.kind === 'length' && framing.bytes === 0) this.#end(null, more);
   }
 
-  #feedBody(bytes: Buffer, from: number): number {
+  #feedBody(bytes: Buffer, from: number, end: number): number {
     const chunks = this.#chunks;
     if (chunks !== null) {
-      const piece = chunks.feed(bytes, from);
+      const piece = chunks.feed(bytes, from, end);
       // What stands before a fault has been sent in good order, and its client gets it.
       if (chunks.fault !== null && piece !== null) this.#events?.onPiece(piece, false);
       if (chunks.fault !== null) throw chunks.fault;
-      if (chunks.done) this.#end(piece, chunks.consumed < bytes.length);
+      if (chunks.done) this.#end(piece, chunks.consumed < end);
       else if (piece !== null) this.#events?.onPiece(piece, false);
       return chunks.consumed;
     }
-    const take = Math.min(this.#left, bytes.length - from);
+    const take = Math.min(this.#left, end - from);
     const piece = Buffer.allocUnsafe(take);
     bytes.copy(piece, 0, from, from + take);
     this.#left -= take;
-    if (this.#left === 0) this.#end(piece, from + take < bytes.length);
+    if (this.#left === 0) this.#end(piece, from + take < end);
     else this.#events?.onPiece(piece, false);
     return from + take;
   }
@@ -129,4 +136,25 @@ export class AnswerParser {
     this.#excess = more;
     events?.onPiece(piece, true);
   }
+}
+
+/** As far as the bytes tell. */
+function beginsLikeAnswer(bytes: Buffer, from: number, end: number): boolean {
+  const length = Math.min(FIRST_BYTES.length, end - from);
+  for (let at = 0; at < length; at += 1) if (bytes[from + at] !== FIRST_BYTES[at]) return false;
+  return true;
+}
+
+/**
+ * Where the first line break stands that has an empty line behind it; -1 where there is none yet. Half as costly as `indexOf`, which would
+ * need the bytes cut at `end`: most of them are no line break, and tell by themselves that none of the next four ends the head.
+ */
+function emptyLineBehind(bytes: Buffer, from: number, end: number): number {
+  for (let at = from + HEAD_END_LENGTH - 1; at < end;) {
+    const byte = bytes[at];
+    if (byte !== LF) at += byte === CR ? 1 : HEAD_END_LENGTH;
+    else if (bytes[at - 1] === CR && bytes[at - 2] === LF && bytes[at - 3] === CR) return at - 3;
+    else at += 2;
+  }
+  return -1;
 }

@@ -42,15 +42,28 @@ describe('ChunkDecoder', () => {
   it('takes nothing of what follows the body', () => {
     const wire = Buffer.from('2\r\n{}\r\n0\r\nx: y\r\n\r\nHTTP/1.1 200 OK\r\n');
     const decoder = new ChunkDecoder();
-    expect(decoder.feed(wire, 0)?.toString()).toBe('{}');
+    expect(decoder.feed(wire, 0, wire.length)?.toString()).toBe('{}');
     expect([decoder.done, wire.toString('latin1', decoder.consumed)]).toEqual([true, 'HTTP/1.1 200 OK\r\n']);
   });
 
   it('joins the chunks that come together, from where it is told to begin, and keeps nothing of the piece', () => {
     const wire = Buffer.from('head1\r\na\r\n3\r\nbcd\r\n2\r\ne');
-    const data = new ChunkDecoder().feed(wire, 4);
+    const data = new ChunkDecoder().feed(wire, 4, wire.length);
     wire.fill('x');
     expect(data?.toString()).toBe('abcde');
+  });
+
+  it('takes chunks that come one at a time, and keeps nothing of the piece', () => {
+    const decoder = new ChunkDecoder();
+    const found = ['2\r\n{}\r\n', '0A\r\ndata: {}\n\n\r\n', '2\r\n\r\n\r\n', '1;x=y\r\na\r\n', '0\r\n\r\n'].map((text) => {
+      const wire = Buffer.from(`HTTP${text}`);
+      const data = decoder.feed(wire, 4, wire.length);
+      expect([decoder.consumed, decoder.fault]).toEqual([wire.length, null]);
+      wire.fill('x');
+      return data?.toString();
+    });
+    expect(found).toEqual(['{}', 'data: {}\n\n', '\r\n', 'a', undefined]);
+    expect(decoder.done).toBe(true);
   });
 
   it('is not done before its trailers are', () => {
@@ -94,7 +107,8 @@ function decode(wire: Buffer, cuts: readonly number[]) {
   let left = wire.length;
   for (const piece of pieces(wire, cuts)) {
     if (decoder.done || decoder.fault !== null) break;
-    const found = decoder.feed(piece, 0);
+    // Behind the piece stand bytes of an earlier read, which would end a chunk.
+    const found = decoder.feed(Buffer.concat([piece, Buffer.from('\r\n0\r\n\r\n')]), 0, piece.length);
     if (found !== null) data.push(found);
     left -= decoder.consumed;
   }

@@ -41,14 +41,21 @@ export class ChunkDecoder {
     return this.#consumed;
   }
 
-  /** The data in `piece`, copied, up to its end or to a fault; `null` when there is none. */
-  feed(piece: Buffer, from: number): Buffer | null {
-    const out = Buffer.allocUnsafe(piece.length - from);
+  /** The data in `piece` between `from` and `end`, copied, up to a fault; `null` when there is none. */
+  feed(piece: Buffer, from: number, end: number): Buffer | null {
+    if (this.#state === 'size' && this.#digits === 0) {
+      const whole = wholeChunk(piece, from, end);
+      if (whole !== null) {
+        this.#consumed = end;
+        return whole;
+      }
+    }
+    const out = Buffer.allocUnsafe(end - from);
     let outLength = 0;
     let at = from;
-    while (at < piece.length && !this.#done && this.#fault === null) {
+    while (at < end && !this.#done && this.#fault === null) {
       if (this.#state === 'data') {
-        const take = Math.min(this.#left, piece.length - at);
+        const take = Math.min(this.#left, end - at);
         piece.copy(out, outLength, at, at + take);
         outLength += take;
         at += take;
@@ -128,4 +135,24 @@ function hexValue(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
   const lower = byte | 0x20;
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
+}
+
+/**
+ * The data of the one chunk, without extensions, that the bytes between `from` and `end` are, as an engine sends one event of a stream; `null`
+ * where they are anything else.
+ */
+function wholeChunk(bytes: Buffer, from: number, end: number): Buffer | null {
+  let size = 0;
+  let at = from;
+  for (let digit = hexValue(bytes[at] ?? 0); digit !== -1 && at - from < LONGEST_SIZE_DIGITS; digit = hexValue(bytes[at] ?? 0)) {
+    size = size * 16 + digit;
+    at += 1;
+  }
+  const first = at + 2;
+  const last = first + size;
+  if (size === 0 || last + 2 !== end) return null;
+  if (bytes[at] !== CR || bytes[at + 1] !== LF || bytes[last] !== CR || bytes[last + 1] !== LF) return null;
+  const data = Buffer.allocUnsafe(size);
+  bytes.copy(data, 0, first, last);
+  return data;
 }

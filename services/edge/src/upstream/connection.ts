@@ -32,8 +32,8 @@ export interface ConnectionEvents {
 
 /** All connections read into the same memory: what comes is copied out of it before the next read. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
-/** A whole body up to this size goes out in one write together with its head; copying a larger one costs more than a second write. */
-const JOINED_BYTES = 64 * 1024;
+/** A whole body up to this size is copied behind its head; a larger one costs less as a second part of the same write (Node 26.10, measured). */
+const JOINED_BYTES = 2 * 1024;
 
 /**
  * One connection to an engine, serving one request at a time: with pipelining, an answer that breaks off would take those behind it along.
@@ -42,6 +42,7 @@ export class Connection implements AnswerEvents {
   /** While it is free: until when, by `performance.now()`, it may be used again. */
   idleUntilMs = 0;
   readonly #target: ConnectionTarget;
+  readonly #authority: string;
   readonly #events: ConnectionEvents;
   readonly #socket: Socket;
   readonly #parser = new AnswerParser();
@@ -58,6 +59,7 @@ export class Connection implements AnswerEvents {
 
   constructor(target: ConnectionTarget, events: ConnectionEvents) {
     this.#target = target;
+    this.#authority = `${target.host}:${target.port}`;
     this.#events = events;
     this.#connectTimer = setTimeout(() => this.#connectTimedOut(), target.connectTimeoutMs);
     this.#socket = connect({
@@ -79,7 +81,7 @@ export class Connection implements AnswerEvents {
     this.#head = null;
     this.#begun = false;
     this.#parser.begin(this);
-    const head = requestHead(request, `${this.#target.host}:${this.#target.port}`);
+    const head = requestHead(request, this.#authority);
     const { body } = request;
     if (body?.kind === 'flowing') {
       this.#body = new BodySender(this.#socket, head, body);
@@ -142,9 +144,15 @@ export class Connection implements AnswerEvents {
 
   #write(head: string, body: Buffer | null): void {
     this.#begun = true;
-    if (body === null || body.length > JOINED_BYTES) {
+    if (body === null) {
       this.#socket.write(head, 'latin1');
-      if (body !== null) this.#socket.write(body);
+      return;
+    }
+    if (body.length > JOINED_BYTES) {
+      this.#socket.cork();
+      this.#socket.write(head, 'latin1');
+      this.#socket.write(body);
+      this.#socket.uncork();
       return;
     }
     const bytes = Buffer.allocUnsafe(head.length + body.length);
@@ -180,7 +188,7 @@ export class Connection implements AnswerEvents {
       return true;
     }
     try {
-      this.#parser.feed(READ_BUFFER.subarray(0, length));
+      this.#parser.feed(READ_BUFFER, length);
     } catch (error) {
       // A receiver that throws is a bug, and must not end the process of all others.
       this.#close(error instanceof Error ? error : new TypeError(String(error)));

@@ -21,6 +21,11 @@ export class UpstreamError extends Error {
   }
 }
 
+/** `what` is wrong with an engine's answer, in a clause. */
+export function malformed(what: string): UpstreamError {
+  return new UpstreamError('malformed', `The engine's answer cannot be read: ${what}.`);
+}
+
 /** The endpoint is gone, or an operator forced its stop. */
 export class EndpointGone extends Error {
   override readonly name = 'EndpointGone';
