@@ -67,12 +67,12 @@ describe('a block writer', () => {
     // The half second never ends.
     vi.useFakeTimers({ toFake: ['setTimeout'] });
     const { writer, written } = writerOfFile();
-    writer.writeLater('1\n');
-    writer.writeLater('2\n');
+    writeLater(writer, '1\n');
+    writeLater(writer, '2\n');
     await new Promise((resolve) => setImmediate(resolve));
     expect(written()).toBe('');
     writer.write('3\n');
-    writer.writeLater('4\n');
+    writeLater(writer, '4\n');
     while (written() === '') await new Promise((resolve) => setImmediate(resolve));
     expect(written()).toBe('1\n2\n3\n4\n');
   });
@@ -80,12 +80,24 @@ describe('a block writer', () => {
   it('writes what may come later after half a second', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const { writer, written } = writerOfFile();
-    writer.writeLater('1\n');
+    writeLater(writer, '1\n');
     vi.advanceTimersByTime(499);
     expect(written()).toBe('');
     vi.advanceTimersByTime(1);
     vi.useRealTimers();
     expect(await eventually('the line', () => (written() === '' ? null : written()))).toBe('1\n');
+  });
+
+  it('writes lines of all sizes whole and in their order', async () => {
+    const { writer, written } = writerOfFile();
+    const lines = [1, 1000, 60_000, 3000, 70_000, 2, 140_000, 5000].map((length, at) => `${String(at).repeat(length)}\n`);
+    for (const [at, line] of lines.entries()) {
+      if (at % 2 === 0) writer.write(line);
+      else writeLater(writer, line);
+    }
+    const all = lines.join('');
+    await eventually('all to be written', () => written().length >= all.length);
+    expect(written()).toBe(all);
   });
 
   it('counts what it drops because its reader is gone', async () => {
@@ -100,12 +112,19 @@ describe('a block writer', () => {
 
   it('writes everything before it returns when it is told to', () => {
     const { writer, written } = writerOfFile();
-    writer.writeLater('1\n');
+    writeLater(writer, '1\n');
     writer.write('2\n');
     writer.flushSync();
     expect(written()).toBe('1\n2\n');
   });
 });
+
+function writeLater(writer: BlockWriter, line: string): void {
+  const block = writer.later();
+  block.beginLine();
+  block.appendText(line);
+  block.endLine();
+}
 
 /** `r`: it cannot be written to. */
 function writerOfFile(mode: 'a' | 'r' = 'a'): { writer: BlockWriter; written: () => string } {

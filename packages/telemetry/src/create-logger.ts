@@ -1,8 +1,8 @@
 import { pino, stdSerializers } from 'pino';
 import type { DestinationStream, Logger } from 'pino';
 import { BlockWriter } from './block-writer.ts';
-import { createFlatLog } from './flat-log.ts';
-import type { FlatLog } from './flat-log.ts';
+import { FlatLog } from './flat-log.ts';
+import type { LineDestination } from './flat-log.ts';
 import { createSieve, redactFields } from './redact.ts';
 
 export type { Logger } from 'pino';
@@ -38,13 +38,29 @@ export function createLogger(options: LoggerOptions): Logger {
     },
     destination,
   );
-  flatLogs.set(logger, createFlatLog({ destination, base, sieve, isWritten: (level) => logger.isLevelEnabled(level) }));
+  flatLogs.set(logger, new FlatLog({ destination, base, sieve, isWritten: (level) => logger.isLevelEnabled(level) }));
   return redactingBindings(logger);
 }
 
-/** The log for flat lines beside a logger of `createLogger`; what somebody else made is handed back as it is. */
-export function flatLogOf(logger: FlatLog): FlatLog {
-  return flatLogs.get(logger) ?? logger;
+/** The log for flat lines beside a logger of `createLogger`. Of one that somebody else made: its lines reach that logger as fields and a message. */
+export function flatLogOf(logger: FieldLogger): FlatLog {
+  return (
+    flatLogs.get(logger) ?? new FlatLog({ destination: destinationOf(logger), base: {}, sieve: (line) => line, isWritten: () => true })
+  );
+}
+
+interface FieldLogger {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+function destinationOf(logger: FieldLogger): LineDestination {
+  return {
+    write: (line) => {
+      const { level, time: _, msg, ...fields }: Record<string, unknown> = JSON.parse(line);
+      logger[level === 'warn' ? 'warn' : 'info'](fields, String(msg));
+    },
+  };
 }
 
 const flatLogs = new WeakMap<object, FlatLog>();

@@ -1,7 +1,7 @@
 export { linesDropped } from './block-writer.ts';
 export { createLogger, flatLogOf } from './create-logger.ts';
 export type { Logger, LoggerOptions, LogLevel } from './create-logger.ts';
-export type { FlatFields, FlatLog } from './flat-log.ts';
+export type { FlatLog } from './flat-log.ts';
 export { BucketTally } from './metrics/bucket-tally.ts';
 export { EDGE_METRICS } from './metrics/edge-definitions.ts';
 export { LabelCounts } from './metrics/label-counts.ts';

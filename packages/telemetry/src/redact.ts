@@ -30,23 +30,23 @@ const SECRET_TEXTS: readonly (readonly [pattern: RegExp, replacement: string])[]
   [/\b(Bearer|Basic) [A-Za-z0-9+/=._~-]{8,}/giu, `$1 ${REDACTED}`],
   [/:\/\/([^\s:@/"]*):[^\s@/"]+@/gu, `://$1:${REDACTED}@`],
 ];
-/** Finds whatever one of them could match. One look for all of them takes 0.14 µs on a request's line, the four replacements 0.7. */
+/** Finds whatever one of them could match. One look for all of them takes 0.14 µs on a line of 500 bytes, the four replacements 0.7. */
 const MAY_HOLD_SECRET = /hf_|sk-|:\/\/|[bB](?:[eE][aA][rR][eE][rR]|[aA][sS][iI][cC]) /u;
 
 /**
  * The same fields without those that hold secrets, at any depth of plain objects and arrays; what has none is handed back as it
- * is, not copied. This stands on the path of every request: a line took 180 µs with the wildcards of pino's own `redact`, and takes 5
- * so (pino 10.4.0, Node 26).
+ * is, not copied. A line takes 180 µs with the wildcards of pino's own `redact`, and 5 so (pino 10.4.0, Node 26).
  */
 export function redactFields(fields: Record<string, unknown>): Record<string, unknown> {
   return redactRecord(fields, 0);
 }
 
 /**
- * Builds the last sieve of a log line: takes out the given secrets and whatever looks like a key, for texts that others wrote
- * (an engine's message, a library's error). Secrets of less than 6 characters are left alone, since they would match everywhere.
+ * Builds the last sieve of a log line, or of a text on its way into one: takes out the given secrets and whatever looks like a key,
+ * for texts that others wrote (an engine's message, a library's error). It is in JSON already. Secrets of less than 6 characters are
+ * left alone, since they would match everywhere.
  */
-export function createSieve(secrets: readonly string[]): (line: string) => string {
+export function createSieve(secrets: readonly string[]): (text: string) => string {
   const known = secrets.filter((secret) => secret.length >= 6).map((secret) => JSON.stringify(secret).slice(1, -1));
   return (line) => {
     let clean = line;

@@ -17,7 +17,8 @@ export class KeyRing<Entry> {
 
   /** `key` has one character per byte, as headers come from the wire: so the bytes are hashed that were sent. */
   find(key: string): Entry | null {
-    const presented = hash('sha256', Buffer.from(key, 'latin1'), 'buffer');
+    // By way of a string: as a buffer Node 26 hands a hash over 0.4 µs later, which is more than the hashing takes.
+    const presented = Buffer.from(hash('sha256', Buffer.from(key, 'latin1'), 'latin1'), 'latin1');
     let found: Entry | null = null;
     for (const [index, known] of this.#hashes.entries()) {
       if (timingSafeEqual(presented, known)) found = this.#entries[index] ?? null;

@@ -31,6 +31,7 @@ export function presentedPassword(headers: KeyHeaders): string | null {
 function credentialsOf(authorization: string | undefined, scheme: string): string | null {
   if (authorization === undefined || authorization.slice(0, scheme.length).toLowerCase() !== scheme) return null;
   // Spaces alone: what else counts as one to `trim` may be the last byte of a letter of the key.
-  const credentials = authorization.slice(scheme.length).replace(/^ +/u, '');
-  return credentials === '' ? null : credentials;
+  let begin = scheme.length;
+  while (authorization[begin] === ' ') begin += 1;
+  return begin === authorization.length ? null : authorization.slice(begin);
 }

@@ -84,6 +84,6 @@ function chunk(text: string): string {
 async function counted(edge: TestEdge) {
   await waitUntil('line logged', () => edge.lines.length === 1);
   const { value } = parseMetrics(await (await fetch(`${edge.url}/metrics`)).text());
-  const { outcome, code } = edge.lines[0]?.fields ?? {};
+  const { outcome, code = null } = edge.lines[0]?.fields ?? {};
   return { upstreamErrors: value(EDGE_METRICS.upstreamErrors.name), broken: value(EDGE_METRICS.brokenStreams.name), outcome, code };
 }

@@ -15,6 +15,7 @@ export type BrokenCause = (typeof BROKEN_CAUSES)[number];
 
 /** What is known of one request, for its log line and the metrics. Nothing that a client wrote stands in it but the model's name, once it was found in the catalog. */
 export interface RequestRecord {
+  /** Letters, digits and dashes. */
   readonly requestId: string;
   readonly method: string;
   readonly route: string;

@@ -82,6 +82,7 @@ describe('no usage is read', () => {
     ['from an answer that breaks off within it', '{"usage":{"prompt_tokens":5,"completion_tokens":'],
     ['from seconds of audio', '{"text":"a","usage":{"type":"duration","seconds":12}}'],
     ['from a key that ends with it', '{"last\\"usage":{"prompt_tokens":5}}'],
+    ['from a key that ends with it behind a comma', '{"last,_usage":{"prompt_tokens":5}}'],
     ['from one that counts in halves, below zero or in words', '{"usage":{"prompt_tokens":1.5,"completion_tokens":-1,"input_tokens":"9"}}'],
     ['from one that is no JSON', '{"usage":{"prompt_tokens":05}}'],
     ['from one without an end', `{"usage":{"prompt_tokens":5,"more":"${'x'.repeat(10_000)}`],
@@ -112,6 +113,28 @@ test('text that a model generated never counts, whatever it says and however it 
       expect(read(...pieces)).toBeNull();
       expect(read(...pieces, `,"usage":{"prompt_tokens":1,"completion_tokens":2}}`)).toEqual({ promptTokens: 1, completionTokens: 2 });
     }),
+  );
+});
+
+test('an object says the same whole and byte by byte, whatever its form', () => {
+  const names = fc.constantFrom(
+    ...'prompt_tokens completion_tokens input_tokens output_tokens total_tokens _tokens seconds x"y'.split(' '),
+  );
+  const values = fc.constantFrom(
+    ...'0 7 12345 123456789012345 9007199254740991 9007199254740993 00 05 -1 1.5 1e3 "9" null nul true {} []'.split(' '),
+  );
+  const members = (value: fc.Arbitrary<string>, separator: fc.Arbitrary<string>) =>
+    fc
+      .tuple(fc.array(fc.tuple(names, value), { maxLength: 5 }), separator, fc.constantFrom(':', ' : '))
+      .map(([all, comma, colon]) => `{${all.map(([name, text]) => JSON.stringify(name) + colon + text).join(comma)}}`);
+  const commas = fc.constantFrom(',', ',', ' , ', ',,', '');
+  const objects = members(fc.oneof({ weight: 5, arbitrary: values }, members(fc.oneof(values, members(values, commas)), commas)), commas);
+  fc.assert(
+    fc.property(fc.array(objects, { minLength: 1, maxLength: 3 }), (all) => {
+      const answer = `{${all.map((object) => `"usage":${object}`).join(',"choices":[],')}}`;
+      expect(read(answer)).toEqual(read(...answer.split('')));
+    }),
+    { numRuns: 3000 },
   );
 });
 

@@ -1,3 +1,5 @@
+import { PlainUsage } from './plain-usage.ts';
+
 /** What an engine says that an answer cost. `null`: it did not say. */
 export interface TokenUsage {
   readonly promptTokens: number | null;
@@ -5,6 +7,8 @@ export interface TokenUsage {
 }
 
 const KEY = Buffer.from('"usage"');
+/** Searched for without its first quote: a native search stops at every byte like the first, and quotes are a tenth of JSON. */
+const SOUGHT = KEY.subarray(1);
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
@@ -20,7 +24,7 @@ const LONGEST_OBJECT = 4096;
  * member is told from the same text inside a generated string by the quote that opens it: inside a string that would be escaped.
  *
  * The first and the last object count, the last one first: `messages` streams tell the prompt at their begin and the rest at their end,
- * and with `continuous_usage_stats` every frame tells more than the one before. A piece without one costs a native search, 0.2 µs for
+ * and with `continuous_usage_stats` every frame tells more than the one before. A piece without one costs a native search, 0.1 µs for
  * a frame of 250 bytes.
  */
 export class UsageReader {
@@ -36,8 +40,9 @@ export class UsageReader {
   #depth = 0;
   #inString = false;
   #escaped = false;
-  #firstObject: string | null = null;
-  #lastObject: string | null = null;
+  /** As texts they are parsed when somebody asks. */
+  #firstObject: TokenUsage | string | null = null;
+  #lastObject: TokenUsage | string | null = null;
 
   /** The usage that was told so far; `null` where none was. */
   get usage(): TokenUsage | null {
@@ -59,11 +64,11 @@ export class UsageReader {
   }
 
   #seekKey(piece: Buffer, from: number): number {
-    const found = piece.indexOf(KEY, from);
+    const found = piece.indexOf(SOUGHT, from);
     if (found !== -1) {
-      this.#endKey(found === 0 ? this.#last : piece[found - 1]);
+      if (found > from && piece[found - 1] === QUOTE) this.#endKey(found === 1 ? this.#last : piece[found - 2]);
       // The quote that ends what is no key may open one.
-      return found + KEY.length - (this.#phase === 'key' ? 1 : 0);
+      return found + SOUGHT.length - (this.#phase === 'key' ? 1 : 0);
     }
     // Frames end in an empty line: then nothing has begun.
     if (piece[piece.length - 1] !== LINE_FEED) this.#beginKey(piece, from);
@@ -116,6 +121,14 @@ export class UsageReader {
   }
 
   #takeObject(piece: Buffer, from: number): number {
+    if (this.#depth === 0) {
+      const plain = new PlainUsage();
+      const end = plain.read(piece, from);
+      if (end !== -1) {
+        this.#endObject(plain.usage);
+        return end;
+      }
+    }
     for (let at = from; at < piece.length; at += 1) {
       const byte = piece[at] ?? 0;
       if (this.#escaped) this.#escaped = false;
@@ -125,22 +138,27 @@ export class UsageReader {
       } else if (byte === QUOTE) this.#inString = true;
       else if (byte === OPEN) this.#depth += 1;
       else if (byte === CLOSE && (this.#depth -= 1) === 0) {
-        this.#endObject(this.#object + piece.toString('latin1', from, at + 1));
+        this.#endText(this.#object + piece.toString('latin1', from, at + 1));
         return at + 1;
       }
     }
     this.#object += piece.toString('latin1', from);
-    if (this.#object.length > LONGEST_OBJECT) this.#endObject('');
+    if (this.#object.length > LONGEST_OBJECT) this.#endText('');
     return piece.length;
   }
 
-  #endObject(object: string): void {
-    this.#phase = 'key';
+  #endText(object: string): void {
     this.#depth = 0;
     this.#inString = false;
     this.#escaped = false;
     this.#object = '';
-    if (!object.includes('_tokens"')) return;
+    this.#endObject(object.includes('_tokens"') ? object : null);
+  }
+
+  /** `null`: it was none that counts. */
+  #endObject(object: TokenUsage | string | null): void {
+    this.#phase = 'key';
+    if (object === null) return;
     this.#firstObject ??= object;
     this.#lastObject = object;
   }
@@ -151,7 +169,8 @@ function isSpace(byte: number): boolean {
 }
 
 /** OpenAI's chat, completions and embeddings say `prompt_tokens`, its responses and Anthropic's messages `input_tokens`. */
-function parseUsage(object: string): TokenUsage {
+function parseUsage(object: TokenUsage | string): TokenUsage {
+  if (typeof object !== 'string') return object;
   try {
     const usage: unknown = JSON.parse(object);
     return {
