@@ -19,7 +19,7 @@ import { Upstreams } from './upstream/upstreams.ts';
 import { adminModels } from './routes/admin-models.ts';
 import { adminState } from './routes/admin-state.ts';
 import { engineRoutes, otherMethod } from './routes/engine.ts';
-import type { TakeEngineRequest } from './routes/engine.ts';
+import type { EngineRoutes } from './routes/engine.ts';
 import { frontPage } from './routes/front-page.ts';
 import { health } from './routes/health.ts';
 import { metricsRoute } from './routes/metrics.ts';
@@ -53,7 +53,9 @@ export type EdgeEnv = { Bindings: HttpBindings };
 /** The edge's HTTP application, and the end of it. */
 export interface EdgeApp extends AsyncDisposable {
   /** Asked first. */
-  readonly takeEngineRequest: TakeEngineRequest;
+  readonly engine: EngineRoutes;
+  /** Bodies up to this size may be read whole before the application sees their request. */
+  readonly plainBodyBytes: number;
   /** Everything else. */
   readonly hono: Hono<EdgeEnv>;
   /** From now on `/health/ready` says that this edge goes. */
@@ -68,6 +70,7 @@ export interface EdgeApp extends AsyncDisposable {
  */
 export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
   const { catalog, session, settings, nowMs, board } = parts;
+  const { bodies } = catalog.protocol;
   const watch = new PlacementWatch(parts.registry);
   const wishes = new WishList(parts.registry, settings.replicaId, nowMs);
   const upstreams = new Upstreams({ reach: settings.reach, connectTimeoutMs: catalog.protocol.requests.connectTimeoutMs });
@@ -124,7 +127,8 @@ export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
   });
 
   return {
-    takeEngineRequest: engineRoutes(proxy),
+    engine: engineRoutes(proxy),
+    plainBodyBytes: Math.min(PLAIN_BODY_BYTES, bodies.limitBytes, bodies.retryLimitBytes),
     hono,
     beginShutdown: () => {
       lifecycle.shuttingDown = true;
@@ -136,6 +140,9 @@ export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
     },
   };
 }
+
+/** What is larger costs so much to read and send that it does not matter who reads its head. */
+const PLAIN_BODY_BYTES = 64 * 1024;
 
 /** A path that no route has stands for every target that is not canonical. */
 const NOWHERE = '/\u0000';

@@ -12,6 +12,11 @@ const LINGER_MS = 500;
 /** What stands in no host (RFC 3986 §3.2.2). */
 const NO_HOST = /[^A-Za-z0-9._~!$&'()*+,;=:[\]%-]/;
 
+/** Whether a `Host` header may have the value. */
+export function isHost(value: string): boolean {
+  return !NO_HOST.test(value);
+}
+
 /** A refusal that needs no application: the request cannot be understood, or is not for this server. */
 interface Refusal {
   readonly status: number;
@@ -31,7 +36,7 @@ export function refusalOf(incoming: IncomingMessage): Refusal | null {
     return { status: 505, reason: 'HTTP Version Not Supported', message: 'This server speaks HTTP/1.1. Send the request in it.' };
   }
   if (headers.host === undefined && httpVersion === '1.1') return badRequest('The request has no Host header.');
-  if (headers.host !== undefined && NO_HOST.test(headers.host)) return NO_URL;
+  if (headers.host !== undefined && !isHost(headers.host)) return NO_URL;
   const coding = headers['transfer-encoding'];
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
     return {
@@ -55,12 +60,15 @@ export function refusalOfError(code: unknown): Refusal {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return { status: 408, reason: 'Request Timeout', message: 'The head of the request took too long. Send it again.' };
     default:
-      return badRequest('This is no HTTP/1.1 request, or a broken one.');
+      return NO_REQUEST;
   }
 }
 
 /** A host or a target that makes no URL. */
 export const NO_URL: Refusal = badRequest('The target or the Host of the request is malformed.');
+
+/** What is no HTTP/1.1 at all. */
+export const NO_REQUEST: Refusal = badRequest('This is no HTTP/1.1 request, or a broken one.');
 
 /** An expectation other than `100-continue`. */
 export const UNKNOWN_EXPECTATION: Refusal = {

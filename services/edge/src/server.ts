@@ -1,16 +1,18 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { Server } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerOptions, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import { OperationalError } from '@berth/core';
 import type { EdgeApp } from './app.ts';
+import { PlainConnections } from './downstream/plain-connections.ts';
 import { unexpectedResponse } from './errors/error-response.ts';
 import { expectContinue } from './proxy/expect-continue.ts';
 import {
   answerRefusal,
   LONGEST_HEAD_BYTES,
+  NO_REQUEST,
   NO_TUNNELS,
   NO_URL,
   refusalOf,
@@ -44,9 +46,10 @@ export function createEdgeServer(app: EdgeApp): Server {
     const refusal = refusalOf(incoming);
     if (refusal !== null) return answerRefusal(refusal, outgoing);
     if (outgoing.socket === null) closeWithConnection(incoming, outgoing);
-    if (!app.takeEngineRequest(incoming, outgoing)) void serve(incoming, outgoing);
+    if (!app.engine.take(incoming, outgoing)) void serve(incoming, outgoing);
   };
-  const server = createServer(
+  const server = new EdgeServer(
+    app,
     {
       requestTimeout: 0,
       headersTimeout: HEAD_TIMEOUT_MS,
@@ -66,6 +69,37 @@ export function createEdgeServer(app: EdgeApp): Server {
   server.on('connect', (_, socket) => writeRefusal(NO_TUNNELS, socket));
   server.on('clientError', refuseMalformed);
   return server;
+}
+
+/** Node's server behind the connections whose requests are all plain. Those it knows of by itself are the ones handed over to it. */
+class EdgeServer extends Server {
+  readonly #plain: PlainConnections;
+
+  constructor({ engine, plainBodyBytes }: EdgeApp, options: ServerOptions, take: RequestListener) {
+    super(options, take);
+    const listeners = this.listeners('connection');
+    this.#plain = new PlainConnections({
+      keepAliveMs: KEEP_ALIVE_TIMEOUT_MS,
+      bodyBytes: plainBodyBytes,
+      isRoute: (path) => engine.has(path),
+      serve: (request, sink) => engine.serve(request, sink),
+      handOver: (socket) => {
+        for (const listener of listeners) Reflect.apply(listener, this, [socket]);
+      },
+      refuseHalf: (socket) => writeRefusal(NO_REQUEST, socket),
+    });
+    this.removeAllListeners('connection').on('connection', (socket) => this.#plain.accept(socket));
+  }
+
+  override closeIdleConnections(): void {
+    super.closeIdleConnections();
+    this.#plain.closeIdle();
+  }
+
+  override closeAllConnections(): void {
+    super.closeAllConnections();
+    this.#plain.closeAll();
+  }
 }
 
 /** A broken request; where an answer is on its way in the same connection, only the end of the connection can tell. */

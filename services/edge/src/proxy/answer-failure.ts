@@ -1,5 +1,6 @@
 import { isOperationalError } from '@berth/core';
 import { errorAnswer, errorFrame, faultOf, unexpectedAnswer, UNEXPECTED_FAULT } from '../errors/error-answer.ts';
+import { linesOf } from '../http/header-lines.ts';
 import type { EdgeLogger } from '../telemetry/edge-logger.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
 import { ClientLeft } from './client-answer.ts';
@@ -34,6 +35,7 @@ export function answerFailure(parts: {
     return;
   }
   const { status, headers, body } = failure === null ? unexpectedAnswer(dialect) : errorAnswer(failure, dialect);
-  answer.begin(status, '', [...headers, ...extraHeaders, 'x-request-id', record.requestId], false);
+  const lines = linesOf([...headers, ...extraHeaders, 'x-request-id', record.requestId]);
+  answer.begin({ status, statusText: '', headers: lines, hasLength: true, hasDate: false }, false);
   answer.end(body);
 }

@@ -1,5 +1,6 @@
 import { errorFrame } from '../errors/error-answer.ts';
 import type { StreamFault } from '../errors/error-answer.ts';
+import { hasHeader, linesOf, withoutHeader } from '../http/header-lines.ts';
 import { AnswerMeter } from '../telemetry/answer-meter.ts';
 import type { AnswerHead } from '../upstream/answer-head.ts';
 import type { ClientAnswer } from './client-answer.ts';
@@ -64,10 +65,9 @@ export class AnswerRelay {
     return this.#lastDataAtMs;
   }
 
-  /** `head.headers` become those of the client's answer. */
   begin(head: AnswerHead): void {
     const { rename, extraHeaders } = this.#options;
-    const { status, statusText, headers, encoded } = head;
+    const { status, statusText, encoded } = head;
     const isEventStream = head.contentType.startsWith('text/event-stream');
     this.#status = status;
     this.#encoded = encoded;
@@ -83,10 +83,11 @@ export class AnswerRelay {
       this.#lastDataAtMs = performance.now();
     }
     if (this.#answer.headSent) return;
-    if (rename !== null) dropLength(headers);
-    if (isEventStream) addStreamHeaders(headers);
-    if (extraHeaders.length > 0) headers.push(...extraHeaders);
-    this.#answer.begin(status, statusText, headers, isEventStream);
+    let headers = rename === null ? head.headers : withoutHeader(head.headers, 'content-length');
+    if (isEventStream) headers = withStreamHeaders(headers);
+    if (extraHeaders.length > 0) headers += linesOf(extraHeaders);
+    const hasLength = head.framing.kind === 'length' && rename === null;
+    this.#answer.begin({ status, statusText, headers, hasLength, hasDate: head.dated }, isEventStream);
   }
 
   /** `false`: wait for the client to catch up. */
@@ -143,24 +144,10 @@ export class AnswerRelay {
 }
 
 /** For an answer whose bytes change. */
-function dropLength(headers: string[]): void {
-  const at = indexOfHeader(headers, 'content-length');
-  if (at !== -1) headers.splice(at, 2);
-}
-
 /** Reverse proxies buffer or compress event streams unless told not to; vLLM itself says nothing (0.32.0, measured). */
-function addStreamHeaders(headers: string[]): void {
-  if (indexOfHeader(headers, 'cache-control') === -1) headers.push('cache-control', 'no-cache, no-transform');
-  if (indexOfHeader(headers, 'x-accel-buffering') === -1) headers.push('x-accel-buffering', 'no');
-}
-
-/** Where in a flat list the first header of a name stands; -1 where there is none. `wanted` is in lower case. */
-function indexOfHeader(headers: readonly string[], wanted: string): number {
-  for (let index = 0; index < headers.length; index += 2) {
-    const name = headers[index] ?? '';
-    if (name.length === wanted.length && name.toLowerCase() === wanted) return index;
-  }
-  return -1;
+function withStreamHeaders(headers: string): string {
+  const caching = hasHeader(headers, 'cache-control') ? '' : 'cache-control: no-cache, no-transform\r\n';
+  return `${headers}${caching}${hasHeader(headers, 'x-accel-buffering') ? '' : 'x-accel-buffering: no\r\n'}`;
 }
 
 /** An engine's answer that is no stream, in the words of a stream error. Its own words are kept where it follows OpenAI's form. */

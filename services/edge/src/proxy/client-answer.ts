@@ -1,5 +1,4 @@
-import type { ServerResponse } from 'node:http';
-import { writeInBatch } from '../upstream/turn.ts';
+import type { AnswerSink, SinkHead } from '../downstream/answer-sink.ts';
 
 /** The client closed its connection; there is nobody to answer. */
 export class ClientLeft extends Error {
@@ -10,27 +9,20 @@ export class ClientLeft extends Error {
   }
 }
 
-/** A whole answer up to this size goes out in one write together with its head, as text in Latin-1, which Node joins to the head. */
-const JOINED_BYTES = 16 * 1024;
-
-/**
- * The client's side of one request: the raw Node response, written at most once, that knows when its reader is gone. That is the `close` of
- * the response before its `finish`, in every phase: the request's own `close` comes as soon as its body was read.
- */
+/** The client's side of one request: its answer, written at most once, that knows when its reader is gone. */
 export class ClientAnswer {
-  readonly #outgoing: ServerResponse;
+  readonly #sink: AnswerSink;
   #hasLeft = false;
   #left: AbortController | null = null;
   #onLeft: (() => void) | null = null;
+  #status: number | null = null;
+  #ended = false;
   #bytes = 0;
   #firstByteAtMs: number | null = null;
-  /** Chunks are framed here: Node writes size, data and line ends of each as buffers of their own. */
-  #framesChunks = false;
 
-  constructor(outgoing: ServerResponse) {
-    this.#outgoing = outgoing;
-    if (outgoing.destroyed || outgoing.socket?.destroyed === true) this.#hasLeft = true;
-    else outgoing.on('close', this.#closed);
+  constructor(sink: AnswerSink) {
+    this.#sink = sink;
+    this.#hasLeft = !sink.watch(this.#closed);
   }
 
   /** The client closed before it had its whole answer. */
@@ -53,11 +45,11 @@ export class ClientAnswer {
   }
 
   get headSent(): boolean {
-    return this.#outgoing.headersSent;
+    return this.#status !== null;
   }
 
   get status(): number | null {
-    return this.#outgoing.headersSent ? this.#outgoing.statusCode : null;
+    return this.#status;
   }
 
   get bytesSent(): number {
@@ -69,64 +61,42 @@ export class ClientAnswer {
     return this.#firstByteAtMs;
   }
 
-  /** `headers` is flat: name, value. `flush` sends them now instead of together with the first bytes of the body. */
-  begin(status: number, statusText: string, headers: string[], flush: boolean): void {
+  /** `flush` sends the head now instead of together with the first bytes of the body. */
+  begin(head: SinkHead, flush: boolean): void {
     if (this.#hasLeft) return;
     this.#firstByteAtMs = performance.now();
-    if (statusText === '') this.#outgoing.writeHead(status, headers);
-    else this.#outgoing.writeHead(status, statusText, headers);
-    if (flush) this.#outgoing.flushHeaders();
-    // Node has decided by the client's version and the head whether the body goes in chunks.
-    this.#framesChunks = this.#outgoing.chunkedEncoding;
-    this.#outgoing.chunkedEncoding = false;
+    this.#status = head.status;
+    this.#sink.begin(head, flush);
   }
 
   /** `false`: the client reads slower than we write; wait for `onceDrained`. */
   write(bytes: Buffer | string): boolean {
     // An empty chunk would be the last one.
-    if (this.#hasLeft || bytes.length === 0) return true;
+    if (this.#hasLeft || this.#ended || bytes.length === 0) return true;
     this.#bytes += bytes.length;
-    return this.#outgoing.write(this.#framesChunks ? framed(bytes) : bytes);
+    return this.#sink.write(bytes);
   }
 
   onceDrained(resume: () => void): void {
-    this.#outgoing.once('drain', resume);
+    this.#sink.onceDrained(resume);
   }
 
   end(bytes?: Buffer | string): void {
-    if (this.#hasLeft || this.#outgoing.writableEnded) return;
+    if (this.#hasLeft || this.#ended) return;
+    this.#ended = true;
     this.#bytes += bytes?.length ?? 0;
-    if (this.#framesChunks) this.#outgoing.chunkedEncoding = true;
-    if (bytes === undefined) this.#outgoing.end();
-    else if (typeof bytes === 'string') this.#outgoing.end(bytes);
-    else if (bytes.length > JOINED_BYTES) this.#outgoing.end(bytes);
-    else {
-      writeInBatch(() => {
-        if (!this.#hasLeft) this.#outgoing.end(bytes.toString('latin1'), 'latin1');
-      });
-    }
+    this.#sink.end(bytes);
   }
 
   /** Cuts the connection, so that the client cannot take what it got for a whole answer. */
   breakOff(): void {
-    this.#outgoing.destroy();
+    // Behind its end, the connection may be about another request.
+    if (!this.#ended) this.#sink.destroy();
   }
 
   readonly #closed = (): void => {
-    if (this.#outgoing.writableFinished) return;
     this.#hasLeft = true;
     this.#onLeft?.();
     this.#left?.abort(new ClientLeft());
   };
-}
-
-/** One chunk of the chunked transfer coding (RFC 9112 §7.1) in one piece of memory, so that it goes out in one write. */
-function framed(bytes: Buffer | string): Buffer {
-  const data = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
-  const size = `${data.length.toString(16)}\r\n`;
-  const chunk = Buffer.allocUnsafe(size.length + data.length + 2);
-  chunk.write(size, 0, 'latin1');
-  data.copy(chunk, size.length);
-  chunk.write('\r\n', size.length + data.length, 'latin1');
-  return chunk;
 }

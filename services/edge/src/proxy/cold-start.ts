@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import type { ModelSettings } from '@berth/config';
 import type { RequestSlot } from '@berth/core';
 import type { EndpointWait } from '../placement/endpoint-waits.ts';
@@ -7,6 +6,7 @@ import { WaitTiming } from '../placement/wait-timing.ts';
 import type { RequestAccess } from '../keys/request-access.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
 import type { ClientAnswer } from './client-answer.ts';
+import type { ClientRequest } from './client-request.ts';
 import type { EngineProxyParts } from './engine-proxy-parts.ts';
 import { Heartbeats } from './heartbeats.ts';
 import type { Asked } from './asked.ts';
@@ -18,7 +18,7 @@ export type ColdStartParts = Pick<EngineProxyParts, 'waits' | 'watch' | 'protoco
 /** What a wait must know of a request. */
 export interface ColdRequest {
   readonly access: RequestAccess;
-  readonly incoming: IncomingMessage;
+  readonly client: ClientRequest;
   readonly answer: ClientAnswer;
   readonly body: RequestBody;
   readonly model: ModelSettings;
@@ -64,7 +64,7 @@ export class ColdStart implements Disposable {
    */
   async wait(): Promise<RequestSlot> {
     const { waits, protocol, nowMs } = this.#parts;
-    const { access, model, answer, arrivedAtMs, record, incoming, body } = this.#request;
+    const { access, model, answer, arrivedAtMs, record, client, body } = this.#request;
     const beganAtMs = nowMs();
     this.#turn?.leave();
     record.cold = true;
@@ -73,7 +73,7 @@ export class ColdStart implements Disposable {
     record.stream = asked.stream;
     const { limitMs, preferenceApplied } = waitLimit({
       stream: asked.stream,
-      prefer: incoming.headers.prefer,
+      prefer: client.headers.prefer,
       model,
       coldStart: protocol.coldStart,
     });

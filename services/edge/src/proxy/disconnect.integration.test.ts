@@ -75,13 +75,13 @@ describe('a client that leaves', () => {
     expect(new Set(edge.lines.map(({ fields }) => fields['outcome']))).toEqual(new Set(['client-left']));
   });
 
-  test('while its body is still coming reaches no engine and leaves nothing', async () => {
+  test('while its large body is still coming reaches no engine and leaves nothing', async () => {
     await using edge = await TestEdge.start();
     await using engine = await FakeEngine.start(() => undefined);
     edge.host.serve('tiny', engine.url);
     const call = request(`${edge.url}/v1/chat/completions`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'content-length': '100' },
+      headers: { 'content-type': 'application/json', 'content-length': '100000' },
     });
     call.on('error', () => undefined);
     call.write('{"model":"tiny"');

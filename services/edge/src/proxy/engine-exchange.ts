@@ -30,8 +30,8 @@ export interface ExchangeRequest {
   readonly method: 'GET' | 'POST';
   /** Path and query. */
   readonly path: string;
-  /** Flat: name, value. */
-  readonly headers: readonly string[];
+  /** In lines, each with its end. */
+  readonly headers: string;
   readonly body: RequestBody | null;
   /** Longest time to the first byte; `null`: no limit. */
   readonly firstByteTimeoutMs: number | null;

@@ -1,17 +1,16 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { findModel } from '@berth/config';
 import { OperationalError } from '@berth/core';
 import { discreetFailure } from '../keys/discreet-failure.ts';
+import type { AnswerSink } from '../downstream/answer-sink.ts';
 import type { RequestAccess } from '../keys/request-access.ts';
 import { requestEnd } from '../telemetry/request-end.ts';
 import { requestRecord } from '../telemetry/request-record.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { ClientAnswer } from './client-answer.ts';
+import type { ClientRequest } from './client-request.ts';
 import type { EngineProxyParts } from './engine-proxy-parts.ts';
 import type { EngineRoute } from './engine-routes.ts';
 import { answerFailure } from './answer-failure.ts';
-import { lingerOver } from './linger.ts';
-import { RequestBody } from './request-body.ts';
 import type { BodyLimits } from './request-body.ts';
 import { RouteReader } from './route-reader.ts';
 import { ServedRequest } from './served-request.ts';
@@ -28,24 +27,20 @@ export class EngineProxy {
     this.#bodyLimits = { ...parts.protocol.bodies, idleTimeoutMs: parts.protocol.requests.bodyIdleTimeoutMs };
   }
 
-  /** `path` is the canonical path of the request, `query` its query with the `?`. Never rejects: failures are answered. */
-  async handle(
-    route: EngineRoute,
-    target: { path: string; query: string },
-    incoming: IncomingMessage,
-    outgoing: ServerResponse,
-  ): Promise<void> {
+  /** `target`: path and query, as the engine gets them. Never rejects: failures are answered. */
+  async handle(route: EngineRoute, target: string, client: ClientRequest, sink: AnswerSink): Promise<void> {
     const { logger, metrics, requestLog, newRequestId } = this.#parts;
-    const answer = new ClientAnswer(outgoing);
+    const answer = new ClientAnswer(sink);
     const record = requestRecord({ requestId: newRequestId(), method: route.method, route: route.path, startedAtMs: performance.now() });
-    const body = new RequestBody(incoming, this.#bodyLimits, this.#heldBodies);
+    const body = client.openBody(this.#bodyLimits, this.#heldBodies);
     let access: RequestAccess | null = null;
     let request: ServedRequest | null = null;
     try {
-      access = this.#parts.keys.admit(incoming.headers, record);
+      access = this.#parts.keys.admit(client.headers, record);
       const arrivedAtMs = this.#parts.nowMs();
-      const reader = new RouteReader(route, body, incoming);
-      const asked = await reader.begin();
+      const reader = new RouteReader(route, body, client.headers);
+      const begun = reader.begin();
+      const asked = begun instanceof Promise ? await begun : begun;
       const model = findModel(this.#parts.catalog, asked.model);
       if (model === undefined || !access.mayUse(model.name)) throw modelNotFound(asked.model);
       record.model = model.name;
@@ -53,14 +48,14 @@ export class EngineProxy {
       request = new ServedRequest(this.#parts, {
         route,
         access,
-        incoming,
+        client,
         answer,
         body,
         model,
         asked,
         record,
         arrivedAtMs,
-        path: target.path + target.query,
+        target,
         finishReading: () => reader.finish(),
       });
       await request.serve();
@@ -71,7 +66,7 @@ export class EngineProxy {
       access?.release();
       record.bytesIn = body.bytesRead;
       body.release();
-      lingerOver(incoming);
+      client.discardRest();
       const end = requestEnd(record, answer);
       metrics.observe(record, end);
       requestLog.write(record, end);

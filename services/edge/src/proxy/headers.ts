@@ -1,4 +1,4 @@
-import { connectionOptions, HOP_BY_HOP } from '../upstream/hop-by-hop.ts';
+import { connectionOptions, HOP_BY_HOP } from '../http/hop-by-hop.ts';
 
 /**
  * Never passed on to an engine. The client's key and cookies are for Berth; `Expect` is answered by Node itself; host and length are
@@ -15,20 +15,20 @@ const KEPT_FROM_ENGINE: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The request headers that an engine sees, flat: name, value. Everything else of the client is passed on as sent, `Accept-Encoding` too,
+ * The request headers that an engine sees, in lines. Everything else of the client is passed on as sent, `Accept-Encoding` too,
  * unless `readable` asks for an answer that Berth can read.
  */
-export function engineRequestHeaders(rawHeaders: readonly string[], connection: string | undefined, readable: boolean): string[] {
+export function engineRequestHeaders(rawHeaders: readonly string[], connection: string | undefined, readable: boolean): string {
   const named = connectionOptions(connection);
-  const headers: string[] = [];
+  let lines = '';
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? '';
     const lower = name.toLowerCase();
     if (HOP_BY_HOP.has(lower) || KEPT_FROM_ENGINE.has(lower) || named?.has(lower) === true) continue;
     if (readable && lower === 'accept-encoding') continue;
-    headers.push(name, rawHeaders[index + 1] ?? '');
+    lines += `${name}: ${rawHeaders[index + 1] ?? ''}\r\n`;
   }
-  return headers;
+  return lines;
 }
 
 /** Whether the status sends clients elsewhere: to an address of the engine's own, which they cannot reach and need not know. */

@@ -1,4 +1,5 @@
 import type { ModelName } from '@berth/core';
+import { linesOf } from '../http/header-lines.ts';
 import type { ModelProgress } from '../placement/model-progress.ts';
 import { discreet, etaSeconds, progressOf } from '../placement/model-progress.ts';
 import type { PlacementView } from '../placement/placement-watch.ts';
@@ -45,7 +46,8 @@ export class Heartbeats implements Disposable {
     this.#mayUse = parts.mayUse;
     this.#headers = parts.headers;
     this.#timer = setTimeout(() => {
-      this.#answer.begin(200, '', [...STREAM_HEAD, ...this.#headers()], false);
+      const headers = linesOf([...STREAM_HEAD, ...this.#headers()]);
+      this.#answer.begin({ status: 200, statusText: '', headers, hasLength: false, hasDate: false }, false);
       this.#beat();
       this.#timer = setInterval(() => this.#beat(), parts.everyMs);
     }, parts.afterMs);

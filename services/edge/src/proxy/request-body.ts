@@ -20,7 +20,8 @@ export interface BodyLimits {
  * the budget that all bodies share.
  */
 export class RequestBody {
-  readonly #incoming: IncomingMessage;
+  /** Where the rest comes from; `null`: there is none. */
+  readonly #incoming: IncomingMessage | null;
   readonly #limits: BodyLimits;
   readonly #budget: ByteBudget;
   #kept: Buffer[] = [];
@@ -32,10 +33,20 @@ export class RequestBody {
   #heldBytes = 0;
   #inspect: ((piece: Buffer) => void) | null = null;
 
-  constructor(incoming: IncomingMessage, limits: BodyLimits, budget: ByteBudget) {
+  constructor(incoming: IncomingMessage | null, limits: BodyLimits, budget: ByteBudget) {
     this.#incoming = incoming;
     this.#limits = limits;
     this.#budget = budget;
+  }
+
+  /** A small body that has come whole. */
+  static ofBytes(bytes: Buffer, limits: BodyLimits, budget: ByteBudget): RequestBody {
+    const body = new RequestBody(null, limits, budget);
+    body.#kept = [bytes];
+    body.#bytesRead = bytes.length;
+    body.#ended = true;
+    body.#holds = false;
+    return body;
   }
 
   /** Bytes read so far. */
@@ -49,7 +60,7 @@ export class RequestBody {
 
   /** The length that the client declared, while not all of it has been read. */
   get declaredLength(): string | undefined {
-    return this.#incoming.headers['content-length'];
+    return this.#incoming?.headers['content-length'];
   }
 
   /** It is, or says that it will be, larger than what is kept to be sent again. */
@@ -108,19 +119,19 @@ export class RequestBody {
    * `REQUEST_TIMEOUT` when nothing comes for too long; `ClientLeft` when the connection closes before the end.
    */
   async read(pause?: (piece: Buffer) => boolean): Promise<void> {
+    const incoming = this.#incoming;
     // The end follows the last piece at once, also when reading was paused at that piece.
-    if (this.#incoming.readableEnded) this.#ended = true;
-    if (this.#ended) return;
+    if (incoming === null || incoming.readableEnded) this.#ended = true;
+    if (incoming === null || this.#ended) return;
     if (Number(this.declaredLength ?? 0) > this.#limits.limitBytes) throw this.#tooLarge();
-    askForBody(this.#incoming);
+    askForBody(incoming);
     await readsOfTurn();
-    if (this.#takeWhole(pause)) return;
-    await this.#readOn(pause);
+    if (this.#takeWhole(incoming, pause)) return;
+    await this.#readOn(incoming, pause);
   }
 
   /** Takes a body that has come to its end; false when there is more to come, or to look at piece by piece. */
-  #takeWhole(pause: ((piece: Buffer) => boolean) | undefined): boolean {
-    const incoming = this.#incoming;
+  #takeWhole(incoming: IncomingMessage, pause: ((piece: Buffer) => boolean) | undefined): boolean {
     if (!incoming.complete || incoming.destroyed || this.#bytesRead + incoming.readableLength > this.#limits.retryLimitBytes) return false;
     for (let piece: unknown = incoming.read(); piece instanceof Buffer; piece = incoming.read()) {
       this.#take(piece);
@@ -130,8 +141,7 @@ export class RequestBody {
     return true;
   }
 
-  #readOn(pause: ((piece: Buffer) => boolean) | undefined): Promise<void> {
-    const incoming = this.#incoming;
+  #readOn(incoming: IncomingMessage, pause: ((piece: Buffer) => boolean) | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (finish: () => void): void => {
         clearTimeout(idle);

@@ -3,6 +3,7 @@ import { findModel } from '@berth/config';
 import type { ModelSettings } from '@berth/config';
 import { isOperationalError, OperationalError } from '@berth/core';
 import type { ModelName, RequestSlot } from '@berth/core';
+import { ResponseSink } from '../downstream/response-sink.ts';
 import { faultOf } from '../errors/error-answer.ts';
 import type { RequestAccess } from '../keys/request-access.ts';
 import type { PlacementView } from '../placement/placement-watch.ts';
@@ -65,7 +66,7 @@ export class ResponseById {
   /** Never rejects: failures are answered, an id that nobody knows with 404. */
   async handle(request: StoredResponseRequest, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { keys, logger, metrics, requestLog, newRequestId } = this.#parts;
-    const answer = new ClientAnswer(outgoing);
+    const answer = new ClientAnswer(new ResponseSink(outgoing));
     const { method, route } = request;
     const record = requestRecord({ requestId: newRequestId(), method, route, startedAtMs: performance.now() });
     const body = method === 'POST' ? new RequestBody(incoming, this.#bodyLimits, this.#heldBodies) : null;

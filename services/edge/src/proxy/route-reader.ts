@@ -1,6 +1,6 @@
-import type { IncomingMessage } from 'node:http';
 import type { Asked, ModelFinder } from './asked.ts';
 import { invalidRequest, twoModels } from './asked.ts';
+import type { ClientHeaders } from './client-request.ts';
 import type { EngineRoute } from './engine-routes.ts';
 import { FormFinder } from './form-finder.ts';
 import { JsonFinder } from './json-finder.ts';
@@ -10,24 +10,28 @@ import type { RequestBody } from './request-body.ts';
 export class RouteReader {
   readonly #route: EngineRoute;
   readonly #body: RequestBody;
-  readonly #incoming: IncomingMessage;
+  readonly #headers: ClientHeaders;
   #finder: ModelFinder | null = null;
   #fed = 0;
   #asked: Asked | null = null;
 
-  constructor(route: EngineRoute, body: RequestBody, incoming: IncomingMessage) {
+  constructor(route: EngineRoute, body: RequestBody, headers: ClientHeaders) {
     this.#route = route;
     this.#body = body;
-    this.#incoming = incoming;
+    this.#headers = headers;
   }
 
   /**
    * Reads a small body whole, and a large one until its model is known. Throws `INVALID_REQUEST` for a body that cannot be read or names no
    * model, and as `RequestBody.read` does.
    */
-  async begin(): Promise<Asked> {
+  begin(): Asked | Promise<Asked> {
     const body = this.#body;
     const finder = this.#findIn();
+    return body.ended ? this.#settle(finder, body) : this.#readUntilKnown(finder, body);
+  }
+
+  async #readUntilKnown(finder: ModelFinder, body: RequestBody): Promise<Asked> {
     await body.read(() => body.isLarge && this.#feed(finder, body) && finder.model !== undefined);
     return this.#settle(finder, body);
   }
@@ -41,7 +45,7 @@ export class RouteReader {
   }
 
   #findIn(): ModelFinder {
-    const { headers } = this.#incoming;
+    const headers = this.#headers;
     const coding = headers['content-encoding'];
     if (coding !== undefined && coding.toLowerCase() !== 'identity') {
       throw invalidRequest('The body has a Content-Encoding, which engines do not decode. Send it as it is.');

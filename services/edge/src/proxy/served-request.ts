@@ -14,7 +14,6 @@ import { EngineExchange } from './engine-exchange.ts';
 import type { ExchangeOutcome } from './engine-exchange.ts';
 import type { EngineProxyParts } from './engine-proxy-parts.ts';
 import type { EngineRoute } from './engine-routes.ts';
-import { engineRequestHeaders } from './headers.ts';
 import type { Asked } from './asked.ts';
 
 const NO_HEADERS: readonly string[] = [];
@@ -26,7 +25,7 @@ export interface RequestInHand extends ColdRequest {
   readonly route: EngineRoute;
   readonly asked: Asked;
   /** Path and query, as the engine gets them. */
-  readonly path: string;
+  readonly target: string;
 }
 
 /** One request whose model is known: attempts on endpoints of the model, each after a wait where none is ready. */
@@ -74,13 +73,9 @@ export class ServedRequest {
 
   async #attempt(slot: RequestSlot, fresh: boolean): Promise<ExchangeOutcome> {
     const { protocol, upstreams } = this.#parts;
-    const { answer, body, route, incoming, path } = this.#request;
+    const { answer, body, route, client, target } = this.#request;
     const rename = this.#rename(slot);
-    const headers = engineRequestHeaders(
-      incoming.rawHeaders,
-      incoming.headers.connection,
-      rename !== null || this.#cold?.hasHeartbeats === true,
-    );
+    const headers = client.engineHeaders(rename !== null || this.#cold?.hasHeartbeats === true);
     const relay = new AnswerRelay({
       answer,
       dialect: route.dialect,
@@ -92,7 +87,7 @@ export class ServedRequest {
     const exchange = new EngineExchange(
       {
         method: route.method,
-        path,
+        path: target,
         headers,
         body,
         firstByteTimeoutMs: protocol.requests.timeoutMs,

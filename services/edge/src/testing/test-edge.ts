@@ -74,7 +74,8 @@ export class TestEdge implements AsyncDisposable {
       nowMs,
       newRequestId: () => `request-${(ids += 1)}`,
     });
-    const server = createEdgeServer(app);
+    // Every request through Node's own server: the same guarantees hold there (see vitest.config.ts).
+    const server = createEdgeServer(process.env['BERTH_TEST_PLAIN'] === 'off' ? { ...app, plainBodyBytes: -1 } : app);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return new TestEdge(server, app, host, lines);

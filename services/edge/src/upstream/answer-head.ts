@@ -1,17 +1,20 @@
-import { parseHeaderLines } from './header-lines.ts';
-import { connectionOptions } from './hop-by-hop.ts';
+import { flatOf, linesOf } from '../http/header-lines.ts';
+import { connectionOptions } from '../http/hop-by-hop.ts';
+import { readAnswerHeaders } from './answer-headers.ts';
 import { malformed } from './upstream-error.ts';
 
 /** The head of an engine's answer. */
 export interface AnswerHead {
   readonly status: number;
   readonly statusText: string;
-  /** Flat: name, value, as the engine wrote them, without those of its own connection. The receiver's to change. */
-  readonly headers: string[];
+  /** In lines, as the engine wrote them, without those of its own connection. */
+  readonly headers: string;
   /** In lower case; empty where the engine does not say. */
   readonly contentType: string;
   /** The body is compressed, so nothing can be added to it or read from it. */
   readonly encoded: boolean;
+  /** It says when it was made. */
+  readonly dated: boolean;
   readonly framing: AnswerFraming;
   /** How long the engine lets this connection stay idle afterwards, ms; 0: not at all; `null`: it does not say. */
   readonly keepAliveMs: number | null;
@@ -46,12 +49,12 @@ const UNTIL_CLOSE: AnswerFraming = { kind: 'until-close' };
  */
 export function parseAnswerHead(bytes: Buffer, from: number, end: number): AnswerHead {
   const { isHttp11, status, statusText, length } = parseStatusLine(bytes, from, end);
-  const lines = parseHeaderLines(bytes, from + length, end);
-  const { headers, contentType, encoded, contentLength, transferCoding, connection, keepAlive } = lines;
+  const { headers, meant } = readAnswerHeaders(bytes, from + length, end);
+  const { contentType, encoded, dated, contentLength, transferCoding, connection, keepAlive } = meant;
   if (transferCoding !== null && !isHttp11) throw malformed('it is of HTTP/1.0, which knows no transfer coding');
   const framing = framingOf(status, contentLength, transferCoding);
   const persistent = framing.kind !== 'until-close' && isPersistent(isHttp11, connection);
-  const head = { status, statusText, headers, contentType, encoded, framing, keepAliveMs: persistent ? keepAliveMs(keepAlive) : 0 };
+  const head = { status, statusText, headers, contentType, encoded, dated, framing, keepAliveMs: persistent ? keepAliveMs(keepAlive) : 0 };
   const named = connectionOptions(connection);
   return named === null ? head : withoutNamed(head, named);
 }
@@ -90,8 +93,9 @@ function withoutNamed(head: AnswerHead, named: ReadonlySet<string>): AnswerHead 
   const isKept = (name: string | undefined): boolean => name !== undefined && !named.has(name.toLowerCase());
   return {
     ...head,
-    headers: head.headers.filter((_, index, all) => isKept(all[index - (index % 2)])),
+    headers: linesOf(flatOf(head.headers).filter((_, index, all) => isKept(all[index - (index % 2)]))),
     contentType: named.has('content-type') ? '' : head.contentType,
     encoded: head.encoded && !named.has('content-encoding'),
+    dated: head.dated && !named.has('date'),
   };
 }

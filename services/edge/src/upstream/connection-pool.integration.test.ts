@@ -165,7 +165,7 @@ describe('a pool that closes', () => {
   });
 });
 
-const GET: UpstreamRequest = { method: 'GET', path: '/', headers: [], body: null };
+const GET: UpstreamRequest = { method: 'GET', path: '/', headers: '', body: null };
 
 function poolOf({ url }: { readonly url: string }): ConnectionPool {
   const { hostname, port } = new URL(url);

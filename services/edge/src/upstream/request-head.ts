@@ -3,8 +3,8 @@ export interface UpstreamRequest {
   readonly method: 'GET' | 'POST';
   /** Path and query. */
   readonly path: string;
-  /** Flat: name, value; without host, length and transfer coding, which the connection adds. */
-  readonly headers: readonly string[];
+  /** In lines, each with its end; without host, length and transfer coding, which the connection adds. */
+  readonly headers: string;
   readonly body: UpstreamBody | null;
 }
 
@@ -13,11 +13,10 @@ export type UpstreamBody =
   | { readonly kind: 'whole'; readonly bytes: Buffer }
   | { readonly kind: 'flowing'; readonly pieces: AsyncIterable<Buffer>; readonly length: number | null };
 
-/** The request's head in Latin-1, with its empty line. Names and values have passed Node's own parser, so no line break stands in them. */
+/** The request's head in Latin-1, with its empty line. Whoever read the client's head has let no line break into a name or a value. */
 export function requestHead(request: UpstreamRequest, host: string): string {
   const { method, path, headers, body } = request;
-  let head = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n`;
-  for (let index = 0; index + 1 < headers.length; index += 2) head += `${headers[index]}: ${headers[index + 1]}\r\n`;
+  const head = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n${headers}`;
   if (body === null) return method === 'GET' ? `${head}\r\n` : `${head}content-length: 0\r\n\r\n`;
   const length = body.kind === 'whole' ? body.bytes.length : body.length;
   return length === null ? `${head}transfer-encoding: chunked\r\n\r\n` : `${head}content-length: ${length}\r\n\r\n`;

@@ -1,0 +1,115 @@
+import { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { AnswerSink } from './answer-sink.ts';
+import { PlainConnections } from './plain-connections.ts';
+
+const REQUEST = 'POST /v1/completions HTTP/1.1\r\nHost: e\r\nContent-Length: 2\r\n\r\n{}';
+
+/** A connection whose client's side is in the test's hands. */
+class MemorySocket extends Duplex {
+  written = '';
+
+  override _read(): void {}
+
+  override _write(bytes: Buffer, _: BufferEncoding, done: () => void): void {
+    this.written += bytes.toString('latin1');
+    done();
+  }
+}
+
+function started() {
+  const sinks: AnswerSink[] = [];
+  const handedOver: { socket: Socket; seen: string }[] = [];
+  const refused: Socket[] = [];
+  const connections = new PlainConnections({
+    keepAliveMs: 75_000,
+    bodyBytes: 100,
+    isRoute: (path) => path === '/v1/completions',
+    serve: (_, sink) => sinks.push(sink),
+    handOver: (socket) => {
+      const taken = { socket, seen: '' };
+      handedOver.push(taken);
+      socket.on('data', (piece: Buffer) => (taken.seen += piece.toString('latin1')));
+    },
+    refuseHalf: (socket) => refused.push(socket),
+  });
+  const socket = new MemorySocket();
+  connections.accept(socket as unknown as Socket);
+  return { sinks, handedOver, refused, connections, socket };
+}
+
+/** What has been pushed into a socket has been read. */
+const turn = () => vi.advanceTimersByTimeAsync(0);
+
+describe('PlainConnections', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('closes a connection that idles for longer than it promises', async () => {
+    const { socket } = started();
+    await vi.advanceTimersByTimeAsync(75_000);
+    expect(socket.destroyed).toBe(false);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(socket.destroyed).toBe(true);
+  });
+
+  it('closes none whose answer takes long', async () => {
+    const { socket, sinks, connections } = started();
+    socket.push(REQUEST);
+    await vi.advanceTimersByTimeAsync(600_000);
+    connections.closeIdle();
+    expect(socket.destroyed).toBe(false);
+    sinks[0]?.begin({ status: 200, statusText: '', headers: 'content-length: 2\r\n', hasLength: true, hasDate: false }, false);
+    sinks[0]?.end(Buffer.from('{}'));
+    await turn();
+    expect(socket.written).toMatch(/^HTTP\/1\.1 200 OK\r\n.*\r\n\r\n\{\}$/s);
+    connections.closeIdle();
+    expect(socket.destroyed).toBe(true);
+  });
+
+  it('hands a request over, with all that has come of it, that comes no further within seconds', async () => {
+    const { socket, handedOver, sinks } = started();
+    socket.push(REQUEST.slice(0, 20));
+    await turn();
+    socket.push(REQUEST.slice(20, 40));
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(handedOver).toHaveLength(0);
+    await vi.advanceTimersByTimeAsync(3000);
+    socket.push(REQUEST.slice(40));
+    await turn();
+    expect(handedOver).toEqual([{ socket, seen: REQUEST }]);
+    expect(sinks).toHaveLength(0);
+  });
+
+  it('hands a request over that comes in more pieces than it is worth', async () => {
+    const { socket, handedOver, sinks } = started();
+    const request = REQUEST.replace('Host', 'Some-Header: and its value\r\nHost');
+    for (const byte of request) {
+      socket.push(byte);
+      await turn();
+    }
+    expect(handedOver).toEqual([{ socket, seen: request }]);
+    expect(sinks).toHaveLength(0);
+  });
+
+  it('has half a request refused when its client says no more', async () => {
+    const { socket, refused } = started();
+    socket.push(REQUEST.slice(0, -1));
+    socket.push(null);
+    await turn();
+    expect(refused).toEqual([socket]);
+  });
+
+  it('closes everything when it must', async () => {
+    const { socket, connections } = started();
+    socket.push(REQUEST);
+    await turn();
+    connections.closeAll();
+    expect(socket.destroyed).toBe(true);
+  });
+});

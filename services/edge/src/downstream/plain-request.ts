@@ -1,0 +1,131 @@
+import { HeaderReader } from '../http/header-reader.ts';
+import { isHost } from '../server-limits.ts';
+import type { ClientHeaders } from '../proxy/client-request.ts';
+
+/** A request that needs no more than this file knows of HTTP. */
+export interface PlainRequest {
+  readonly kind: 'request';
+  /** Without its query. */
+  readonly path: string;
+  /** Path and query. */
+  readonly target: string;
+  readonly headers: ClientHeaders;
+  /** What an engine sees of them: the lines as they were sent. */
+  readonly engineHeaders: string;
+  readonly body: Buffer;
+  /** Bytes from the first of the head to the last of the body. */
+  readonly length: number;
+}
+
+export type PlainRead =
+  | PlainRequest
+  /** It may become one, with at least so many bytes in all. */
+  | { readonly kind: 'partial'; readonly bytes: number }
+  /** It is for somebody who knows all of HTTP. */
+  | { readonly kind: 'other' };
+
+export interface PlainLimits {
+  readonly bodyBytes: number;
+  readonly isRoute: (path: string) => boolean;
+}
+
+const OTHER: PlainRead = { kind: 'other' };
+const HEAD_END = Buffer.from('\r\n\r\n');
+const METHOD = 'POST ';
+const VERSION = ' HTTP/1.1';
+const LONGEST_HEAD = 16 * 1024;
+/** Node's own limit is higher, and it says so to whoever passes it. */
+const MOST_HEADERS = 100;
+const QUERY = /^\?[\x21-\x7e]*$/;
+const LENGTH = /^\d{1,9}$/;
+
+/** The headers that are read, each of which may come once. */
+interface ReadHeaders {
+  host: string | undefined;
+  'content-length': string | undefined;
+  connection: string | undefined;
+  authorization: string | undefined;
+  'x-api-key': string | undefined;
+  prefer: string | undefined;
+  'content-type': string | undefined;
+}
+
+/** What is done with a header: read (and passed on, or not), dropped, or left to somebody else; all others are passed on. */
+type Use = { readonly name: keyof ReadHeaders; readonly passed: boolean } | 'dropped' | 'other';
+const READER = new HeaderReader<Use>(
+  [
+    ...(['host', 'content-length', 'connection', 'authorization', 'x-api-key'] as const).map(
+      (name) => [name, { name, passed: false }] as const,
+    ),
+    ...(['prefer', 'content-type'] as const).map((name) => [name, { name, passed: true }] as const),
+    // Keys and cookies are for Berth, and what is about the client's own connection is for nobody else.
+    ...['api-key', 'cookie', 'keep-alive', 'proxy-connection'].map((name) => [name, 'dropped'] as const),
+    ...['content-encoding', 'expect', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer', 'transfer-encoding', 'upgrade'].map(
+      (name) => [name, 'other'] as const,
+    ),
+  ],
+  MOST_HEADERS,
+);
+
+/**
+ * Reads the request at the begin of `bytes`: a POST to an engine's route as nearly all clients send it, of which every reader sees the same
+ * head, the same length and the same body. Whatever is malformed, ambiguous or merely unusual is `other`: nothing is refused or repaired here.
+ */
+export function readPlainRequest(bytes: Buffer, limits: PlainLimits): PlainRead {
+  const method = bytes.toString('latin1', 0, METHOD.length);
+  if (method !== METHOD && !(bytes.length < METHOD.length && METHOD.startsWith(method))) return OTHER;
+  const headEnd = bytes.indexOf(HEAD_END);
+  if (headEnd === -1) return bytes.length > LONGEST_HEAD ? OTHER : { kind: 'partial', bytes: bytes.length + 1 };
+  if (headEnd > LONGEST_HEAD) return OTHER;
+  const firstEnd = bytes.indexOf('\r\n', METHOD.length, 'latin1');
+  const line = bytes.toString('latin1', METHOD.length, firstEnd);
+  if (!line.endsWith(VERSION)) return OTHER;
+  const target = line.slice(0, -VERSION.length);
+  const queryAt = target.indexOf('?');
+  const path = queryAt === -1 ? target : target.slice(0, queryAt);
+  if (!limits.isRoute(path) || (queryAt !== -1 && !QUERY.test(target.slice(queryAt)))) return OTHER;
+  const read = readHeaders(bytes, firstEnd + 2, headEnd);
+  if (read === null || read.bodyBytes > limits.bodyBytes) return OTHER;
+  const bodyAt = headEnd + HEAD_END.length;
+  const length = bodyAt + read.bodyBytes;
+  if (bytes.length < length) return { kind: 'partial', bytes: length };
+  const { headers, engineHeaders } = read;
+  return { kind: 'request', path, target, headers, engineHeaders, body: bytes.subarray(bodyAt, length), length };
+}
+
+interface PlainHeaders {
+  readonly headers: ClientHeaders;
+  readonly engineHeaders: string;
+  readonly bodyBytes: number;
+}
+
+/** `null`: not plain. */
+function readHeaders(bytes: Buffer, from: number, end: number): PlainHeaders | null {
+  const headers = noHeaders();
+  let isOther = false;
+  const engineHeaders = READER.read(bytes, from, end, (use, value) => {
+    if (typeof use === 'string') {
+      isOther ||= use === 'other';
+      return false;
+    }
+    isOther ||= headers[use.name] !== undefined;
+    headers[use.name] = value;
+    return use.passed;
+  });
+  const { host, connection, 'content-length': length } = headers;
+  if (engineHeaders === null || isOther || host === undefined || !isHost(host) || length === undefined || !LENGTH.test(length)) return null;
+  if (connection !== undefined && connection.toLowerCase() !== 'keep-alive') return null;
+  return { headers, engineHeaders, bodyBytes: Number(length) };
+}
+
+function noHeaders(): ReadHeaders {
+  return {
+    host: undefined,
+    'content-length': undefined,
+    connection: undefined,
+    authorization: undefined,
+    'x-api-key': undefined,
+    prefer: undefined,
+    'content-type': undefined,
+  };
+}
