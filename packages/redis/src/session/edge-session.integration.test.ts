@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import { asId } from '@berth/core';
 import type { Generation, ModelName, PlacementRight, ReadyEndpoint, Term, WaiterTicket } from '@berth/core';
 import { Redis } from 'ioredis';
@@ -62,6 +64,35 @@ describe('edge session', () => {
   async function lastUsedAtMs(): Promise<number> {
     return (await registry.read()).lastUsedAtMs.get(endpoint.generation) ?? 0;
   }
+
+  it('reports no failure when its connections come up one after the other', async () => {
+    let [connections, isSecondUp] = [0, false];
+    const release = Promise.withResolvers<void>();
+    const { port } = new URL(redis.url);
+    const proxy = createServer((client) => {
+      const isFirst = (connections += 1) === 1;
+      const server = connect(Number(port), '127.0.0.1');
+      client.on('error', () => undefined).on('close', () => server.destroy());
+      server.on('error', () => undefined).on('close', () => client.destroy());
+      client.pipe(server);
+      void (isFirst ? release.promise : Promise.resolve()).then(() => server.pipe(client));
+      if (!isFirst) server.once('data', () => (isSecondUp = true));
+    }).listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    const lines: string[] = [];
+    const address = proxy.address();
+    if (address === null || typeof address === 'string') throw new TypeError('a TCP server has a port');
+    const opening = openSession({ ...target, url: `redis://127.0.0.1:${address.port}`, log: (message) => lines.push(message) });
+    await until('the second one is up', () => Promise.resolve(isSecondUp));
+    await sleep(50);
+    release.resolve();
+    const session = await opening;
+    sessions.push(session);
+    expect(session.synced).toBe(true);
+    expect(lines).toEqual([]);
+    await session.close();
+    proxy.close();
+  });
 
   it('begins requests on a ready endpoint once it has a lease, and reports how many are in flight', async () => {
     const session = await open();

@@ -68,10 +68,7 @@ export class RedisEdgeSession implements EdgeSession, AsyncDisposable {
     this.#connection = openConnection(options.target, 'session');
     this.#subscriber = openConnection(options.target, 'subscriber');
     this.#connection.on('close', () => this.#table.doubtAll());
-    this.#connection.on('ready', () => this.#kick());
     this.#subscriber.on('message', (_channel, text) => this.#onHint(text));
-    // A hint may have been lost while it was away.
-    this.#subscriber.on('ready', () => this.#kick());
   }
 
   get synced(): boolean {
@@ -89,6 +86,9 @@ export class RedisEdgeSession implements EdgeSession, AsyncDisposable {
     });
     this.#timer = setInterval(() => this.#kick(), this.#options.leaseRenewMs);
     await this.#firstConnection();
+    this.#connection.on('ready', () => this.#kick());
+    // A hint may have been lost while it was away.
+    this.#subscriber.on('ready', () => this.#kick());
     await this.#sync();
   }
 
