@@ -1,8 +1,7 @@
 import { print, printTable } from '../support/distribution.ts';
-import { processTree, readCpuNs } from '../support/process-usage.ts';
-import type { WrkResult } from '../support/wrk.ts';
 import { figure, ratio, Rounds, type Bench, type Verdict } from './bench.ts';
-import type { Target, TargetName } from './targets.ts';
+import { cpuPerRequest, loadOn, perSecond, type LoadResult } from './load.ts';
+import type { TargetName } from './targets.ts';
 
 /** Connections, and what is wanted of Berth ÷ nginx. */
 const LOADS = [
@@ -14,10 +13,7 @@ const LOADS = [
 const CPU_AT = 64;
 const TO_GO = { connections: 64, must: '1.5', aim: '2.4' };
 
-type Result = WrkResult & { readonly cpuUs: number };
-type Results = Rounds<TargetName, Result>;
-const perSecond = (result: Result): number => result.requestsPerSecond;
-const cpu = (result: Result): number => result.cpuUs;
+type Results = Rounds<TargetName, LoadResult>;
 
 /** Requests a second with one request under way on each connection, an answer of some 500 B at once, and the CPU time that a request takes. */
 export async function measureThroughput(bench: Bench): Promise<readonly Verdict[]> {
@@ -36,14 +32,6 @@ export async function measureThroughput(bench: Bench): Promise<readonly Verdict[
   return verdicts;
 }
 
-async function loadOn(target: Target, connections: number, { wrk, effort, signal }: Bench): Promise<Result> {
-  const pids = target.pid === null ? [] : processTree(target.pid);
-  const cpuNs = (): number => pids.reduce((sum, pid) => sum + readCpuNs(pid), 0);
-  const before = cpuNs();
-  const result = await wrk.load(target.ports.json, { connections, seconds: effort.seconds, signal });
-  return { ...result, cpuUs: pids.length === 0 ? Number.NaN : (cpuNs() - before) / 1000 / result.requests };
-}
-
 function comparison(rounds: Results, base: TargetName): Pick<Verdict, 'nginx' | 'berth' | 'value'> {
   return {
     nginx: figure(rounds.median('nginx', perSecond)),
@@ -53,7 +41,7 @@ function comparison(rounds: Results, base: TargetName): Pick<Verdict, 'nginx' | 
 }
 
 function cpuTime(connections: number, rounds: Results): Verdict {
-  const [nginx, berth] = [rounds.median('nginx', cpu), rounds.median('berth', cpu)];
+  const [nginx, berth] = [rounds.median('nginx', cpuPerRequest), rounds.median('berth', cpuPerRequest)];
   const measure = `CPU µs per request at ${connections} connections, ÷ nginx's`;
   return { measure, nginx: figure(nginx, 1), berth: figure(berth, 1), value: figure(berth / nginx, 2), must: '-', aim: '-' };
 }
@@ -69,7 +57,7 @@ function printRounds(connections: number, rounds: Results, { effort }: Bench): v
       figure(rounds.paired(name, 'direct', perSecond, ratio), 2),
       figure(rounds.median(name, ({ p50Us }) => p50Us)),
       figure(rounds.median(name, ({ p99Us }) => p99Us)),
-      figure(rounds.median(name, cpu), 1),
+      figure(rounds.median(name, cpuPerRequest), 1),
       String(rounds.of(name).reduce((sum, { errors }) => sum + errors, 0)),
     ]),
   );

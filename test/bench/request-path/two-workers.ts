@@ -2,6 +2,7 @@ import { print, printTable } from '../support/distribution.ts';
 import { pin } from '../support/pins.ts';
 import { processTree } from '../support/process-usage.ts';
 import { figure, ratio, Rounds, type Bench, type Verdict } from './bench.ts';
+import { cpuPerRequest, loadOn, perSecond } from './load.ts';
 import { edge } from './targets.ts';
 
 const CONNECTIONS = 64;
@@ -14,7 +15,7 @@ type Name = 'one process' | 'two workers';
 
 /** Requests a second of two workers behind one port ÷ those of one process, both free to use two cores. To be the last: it moves the load. */
 export async function measureTwoWorkers(bench: Bench): Promise<readonly Verdict[]> {
-  const { pins, cores, berth, wrk, effort, signal } = bench;
+  const { pins, cores, berth, wrk, signal } = bench;
   if (pins !== null) await moveLoad(bench, cores < NEEDED_CORES ? EDGE_CORES : `2-${cores - 1}`);
   const edgeCores = pins === null ? undefined : EDGE_CORES;
   await using one = await edge(berth, edgeCores)();
@@ -24,28 +25,28 @@ export async function measureTwoWorkers(bench: Bench): Promise<readonly Verdict[
     ['two workers', two],
   ]);
   for (const { ports } of targets.values()) await wrk.load(ports.json, { connections: CONNECTIONS, seconds: WARM_UP_SECONDS, signal });
-  const rounds = await Rounds.run(targets, bench, ({ ports }) =>
-    wrk.load(ports.json, { connections: CONNECTIONS, seconds: effort.seconds, signal }),
-  );
+  const rounds = await Rounds.run(targets, bench, (target) => loadOn(target, CONNECTIONS, bench));
 
-  const perSecond = (name: Name): string => figure(rounds.median(name, ({ requestsPerSecond }) => requestsPerSecond));
-  const gain = figure(
-    rounds.paired('two workers', 'one process', ({ requestsPerSecond }) => requestsPerSecond, ratio),
-    2,
-  );
+  const rate = (name: Name): string => figure(rounds.median(name, perSecond));
+  const cpu = (name: Name): string => figure(rounds.median(name, cpuPerRequest), 1);
+  const gain = figure(rounds.paired('two workers', 'one process', perSecond, ratio), 2);
+  const cpuGrowth = figure(rounds.paired('two workers', 'one process', cpuPerRequest, ratio), 2);
   print(`## Several cores: \`berth edge --workers 2\`, ${CONNECTIONS} connections\n`);
   if (cores < NEEDED_CORES)
     print(`${cores} cores: upstream and load generator take theirs from the workers, so two workers cannot do twice as much.\n`);
   printTable(
-    ['', 'req/s', '÷ one process'],
+    ['', 'req/s', '÷ one process', 'CPU µs/req', '÷ one process'],
     [
-      ['one process', perSecond('one process'), '1'],
-      ['two workers', perSecond('two workers'), gain],
+      ['one process', rate('one process'), '1', cpu('one process'), '1'],
+      ['two workers', rate('two workers'), gain, cpu('two workers'), cpuGrowth],
     ],
   );
   const [must, aim] = cores < NEEDED_CORES ? ['(1.6)', '(1.9)'] : ['1.6', '1.9'];
   const measure = `two workers ÷ one${cores < NEEDED_CORES ? `, which share ${cores} cores with the load` : ''}`;
-  return [{ measure, nginx: '-', berth: perSecond('two workers'), value: gain, must, aim }];
+  return [
+    { measure, nginx: '-', berth: rate('two workers'), value: gain, must, aim },
+    { measure: 'CPU µs per request, two workers ÷ one', nginx: '-', berth: cpu('two workers'), value: cpuGrowth, must: '-', aim: '1' },
+  ];
 }
 
 async function moveLoad({ berth }: Bench, cores: string): Promise<void> {
