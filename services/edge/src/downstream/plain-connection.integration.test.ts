@@ -75,6 +75,26 @@ describe('one connection of a client', () => {
     for (let n = 0; n < count; n += 1) expect(statusOf(await client.message())).toBe(200);
   });
 
+  test('has no further request served while its client takes no answers', async () => {
+    await using edge = await TestEdge.start();
+    const text = Buffer.alloc(20_000, 'x');
+    await using engine = await FakeEngine.start((_, response) => response.writeHead(200, { 'content-length': text.length }).end(text));
+    edge.host.serve('tiny', engine.url);
+    using client = await RawSocket.connect(edge.port);
+    client.socket.pause();
+    const count = 2000;
+    client.write(Array.from({ length: count }, (_, n) => post(n)).join(''));
+    // Until as many are served as others ask for.
+    for (let before = -1; engine.seen.length !== before + 5;) {
+      before = engine.seen.length;
+      for (let n = 0; n < 5; n += 1) await edge.post('/v1/completions', { model: 'tiny' }).then((answer) => answer.arrayBuffer());
+    }
+    const seen = engine.seen.length;
+    expect(seen).toBeLessThan(count);
+    client.socket.resume();
+    await waitUntil('all are answered', () => client.bytesReceived > count * text.length, 20_000);
+  });
+
   test.each(['\r\n', 'nonsense\r\n\r\n', 'GET /health/live HTTP/1.1\r\nHost: e\r\n\r\n'])(
     'gets its answer first when %j comes behind a request',
     async (behind) => {

@@ -65,8 +65,9 @@ export class PlainConnection implements AnswerSink {
 
   /** Only between two requests. */
   handOver(): void {
-    const bytes = this.#takeRead();
     const socket = this.#socket;
+    if (socket.destroyed) return;
+    const bytes = this.#takeRead();
     socket.off('data', this.#onData).off('end', this.#onEnd).off('error', ignore).off('close', this.#onClose);
     socket.pause();
     if (bytes.length > 0) socket.unshift(bytes);
@@ -103,7 +104,9 @@ export class PlainConnection implements AnswerSink {
         const data = bytes === undefined || bytes.length === 0 ? LAST_CHUNK : Buffer.concat([chunkOf(bytes), Buffer.from(LAST_CHUNK)]);
         this.#write(data);
       } else if (bytes !== undefined || this.#head !== '') this.#write(bytes ?? '');
-      this.#next();
+      // Whoever takes no answers gets no more of them.
+      if (this.#socket.writableNeedDrain) this.#socket.once('drain', () => this.#next());
+      else this.#next();
     });
   }
 
@@ -140,7 +143,7 @@ export class PlainConnection implements AnswerSink {
   };
 
   #read(): void {
-    this.sweeps = 0;
+    if (this.#reads === 0) this.sweeps = 0;
     this.#reads += 1;
     if (this.#reads > MOST_PIECES) return this.handOver();
     if (this.#bytes < this.#wanted) return;

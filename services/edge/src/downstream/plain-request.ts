@@ -1,3 +1,4 @@
+import { beginsLike, HEAD_END_LENGTH, headEndIn } from '../http/head-bytes.ts';
 import { HeaderReader } from '../http/header-reader.ts';
 import { isHost } from '../server-limits.ts';
 import type { ClientHeaders } from '../proxy/client-request.ts';
@@ -30,9 +31,9 @@ export interface PlainLimits {
 }
 
 const OTHER: PlainRead = { kind: 'other' };
-const HEAD_END = Buffer.from('\r\n\r\n');
-const METHOD = 'POST ';
+const METHOD = Buffer.from('POST ');
 const VERSION = ' HTTP/1.1';
+const [CR, LF] = [0x0d, 0x0a];
 const LONGEST_HEAD = 16 * 1024;
 /** Node's own limit is higher, and it says so to whoever passes it. */
 const MOST_HEADERS = 100;
@@ -72,21 +73,20 @@ const READER = new HeaderReader<Use>(
  * head, the same length and the same body. Whatever is malformed, ambiguous or merely unusual is `other`: nothing is refused or repaired here.
  */
 export function readPlainRequest(bytes: Buffer, limits: PlainLimits): PlainRead {
-  const method = bytes.toString('latin1', 0, METHOD.length);
-  if (method !== METHOD && !(bytes.length < METHOD.length && METHOD.startsWith(method))) return OTHER;
-  const headEnd = bytes.indexOf(HEAD_END);
+  if (!beginsLike(bytes, 0, bytes.length, METHOD)) return OTHER;
+  const headEnd = headEndIn(bytes, 0, bytes.length);
   if (headEnd === -1) return bytes.length > LONGEST_HEAD ? OTHER : { kind: 'partial', bytes: bytes.length + 1 };
   if (headEnd > LONGEST_HEAD) return OTHER;
-  const firstEnd = bytes.indexOf('\r\n', METHOD.length, 'latin1');
-  const line = bytes.toString('latin1', METHOD.length, firstEnd);
-  if (!line.endsWith(VERSION)) return OTHER;
+  const lineEnd = bytes.indexOf(CR, METHOD.length);
+  const line = bytes.toString('latin1', METHOD.length, lineEnd);
+  if (bytes[lineEnd + 1] !== LF || !line.endsWith(VERSION)) return OTHER;
   const target = line.slice(0, -VERSION.length);
   const queryAt = target.indexOf('?');
   const path = queryAt === -1 ? target : target.slice(0, queryAt);
   if (!limits.isRoute(path) || (queryAt !== -1 && !QUERY.test(target.slice(queryAt)))) return OTHER;
-  const read = readHeaders(bytes, firstEnd + 2, headEnd);
+  const read = readHeaders(bytes, lineEnd + 2, headEnd);
   if (read === null || read.bodyBytes > limits.bodyBytes) return OTHER;
-  const bodyAt = headEnd + HEAD_END.length;
+  const bodyAt = headEnd + HEAD_END_LENGTH;
   const length = bodyAt + read.bodyBytes;
   if (bytes.length < length) return { kind: 'partial', bytes: length };
   const { headers, engineHeaders } = read;

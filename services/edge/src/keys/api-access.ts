@@ -35,7 +35,7 @@ export class ApiAccess {
     if (this.#ring === null) return OPEN_ACCESS;
     const holder = holderOf(this.#ring, headers);
     note.keyId = holder.key.id;
-    holder.limits.enter(this.#nowMs());
+    holder.limits.enter(this.#nowMs);
     return new KeyAccess(holder, true);
   }
 

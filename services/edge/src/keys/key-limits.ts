@@ -21,13 +21,13 @@ export class KeyLimits {
   }
 
   /** Counts a request in; whoever does counts it out once. Throws `KEY_LIMIT_REACHED`, then nothing is counted. */
-  enter(nowMs: number): void {
+  enter(nowMs: () => number): void {
     const { id, maxInFlight, requestsPerMinute } = this.#key;
     if (maxInFlight !== null && this.#inFlight >= maxInFlight) {
       const message = `The key ${id} has ${this.#inFlight} requests in flight, and may have ${maxInFlight} at once. Send the next one when one of them has ended.`;
       throw limitReached(message, IN_FLIGHT_RETRY_MS, { id, maxInFlight });
     }
-    const waitMs = this.#window?.take(nowMs) ?? 0;
+    const waitMs = this.#window?.take(nowMs()) ?? 0;
     if (waitMs > 0) {
       const message = `The key ${id} has made the ${requestsPerMinute} requests that it may make within 60 s. The next one may come in ${Math.ceil(waitMs / 1000)} s.`;
       throw limitReached(message, waitMs, { id, requestsPerMinute });

@@ -23,7 +23,6 @@ export interface ColdRequest {
   readonly body: RequestBody;
   readonly model: ModelSettings;
   readonly record: RequestRecord;
-  readonly arrivedAtMs: number;
   /** Reads the body to its end. */
   readonly finishReading: () => Promise<Asked>;
 }
@@ -64,7 +63,7 @@ export class ColdStart implements Disposable {
    */
   async wait(): Promise<RequestSlot> {
     const { waits, protocol, nowMs } = this.#parts;
-    const { access, model, answer, arrivedAtMs, record, client, body } = this.#request;
+    const { access, model, answer, record, client, body } = this.#request;
     const beganAtMs = nowMs();
     this.#turn?.leave();
     record.cold = true;
@@ -86,7 +85,7 @@ export class ColdStart implements Disposable {
         model: model.name,
         right: this.#right,
         mayUse: (other) => access.mayUse(other),
-        arrivedAtMs,
+        arrivedAtMs: nowMs() - (performance.now() - record.startedAtMs),
         deadlineAtMs,
         left: answer.left,
         timing: this.#timing,

@@ -37,7 +37,6 @@ export class EngineProxy {
     let request: ServedRequest | null = null;
     try {
       access = this.#parts.keys.admit(client.headers, record);
-      const arrivedAtMs = this.#parts.nowMs();
       const reader = new RouteReader(route, body, client.headers);
       const begun = reader.begin();
       const asked = begun instanceof Promise ? await begun : begun;
@@ -54,7 +53,6 @@ export class EngineProxy {
         model,
         asked,
         record,
-        arrivedAtMs,
         target,
         finishReading: () => reader.finish(),
       });

@@ -1,12 +1,10 @@
+import { beginsLike, HEAD_END_LENGTH, headEndIn } from '../http/head-bytes.ts';
 import { parseAnswerHead } from './answer-head.ts';
 import type { AnswerHead } from './answer-head.ts';
 import { ChunkDecoder } from './chunk-decoder.ts';
 import { UpstreamError } from './upstream-error.ts';
 
 const FIRST_BYTES = Buffer.from('HTTP/1.');
-const [CR, LF] = [0x0d, 0x0a];
-/** A line break and an empty line. */
-const HEAD_END_LENGTH = 4;
 /** As much as Node itself allows a client's head to have, four times over; the informational answers in front of it count too. */
 const LONGEST_HEAD = 64 * 1024;
 
@@ -84,8 +82,8 @@ export class AnswerParser {
 
   /** Where the head ends that begins at `from`, or `end` where it has not ended yet. */
   #readHead(bytes: Buffer, from: number, end: number): number {
-    if (!beginsLikeAnswer(bytes, from, end)) throw new UpstreamError('malformed', 'The engine does not speak HTTP/1.1.');
-    const headEnd = emptyLineBehind(bytes, from, end);
+    if (!beginsLike(bytes, from, end, FIRST_BYTES)) throw new UpstreamError('malformed', 'The engine does not speak HTTP/1.1.');
+    const headEnd = headEndIn(bytes, from, end);
     if (this.#headBytes + (headEnd === -1 ? end : headEnd) - from > LONGEST_HEAD) {
       throw new UpstreamError('malformed', `The engine's answer has a head of more than ${LONGEST_HEAD} bytes.`);
     }
@@ -136,25 +134,4 @@ export class AnswerParser {
     this.#excess = more;
     events?.onPiece(piece, true);
   }
-}
-
-/** As far as the bytes tell. */
-function beginsLikeAnswer(bytes: Buffer, from: number, end: number): boolean {
-  const length = Math.min(FIRST_BYTES.length, end - from);
-  for (let at = 0; at < length; at += 1) if (bytes[from + at] !== FIRST_BYTES[at]) return false;
-  return true;
-}
-
-/**
- * Where the first line break stands that has an empty line behind it; -1 where there is none yet. Half as costly as `indexOf`, which would
- * need the bytes cut at `end`: most of them are no line break, and tell by themselves that none of the next four ends the head.
- */
-function emptyLineBehind(bytes: Buffer, from: number, end: number): number {
-  for (let at = from + HEAD_END_LENGTH - 1; at < end;) {
-    const byte = bytes[at];
-    if (byte !== LF) at += byte === CR ? 1 : HEAD_END_LENGTH;
-    else if (bytes[at - 1] === CR && bytes[at - 2] === LF && bytes[at - 3] === CR) return at - 3;
-    else at += 2;
-  }
-  return -1;
 }
