@@ -33,6 +33,6 @@ describe('in front of the simulated engine', () => {
       classifier: 'org/classifier',
       audio: 'org/whisper',
     },
-    capabilities: { choosesTools: true },
+    capabilities: { choosesTools: true, answersWhileItGenerates: true },
   });
 });

@@ -80,7 +80,7 @@ describe.skipIf(program === null)(`a real vLLM on the CPU${skipped}`, { timeout:
   describeConformance({
     baseUrl: () => berth.url,
     models: { chat: 'tiny', chatAlias: 'tiny-alias', embedding: 'embedder', reranker: null, classifier: null, audio: null },
-    capabilities: { choosesTools: false },
+    capabilities: { choosesTools: false, answersWhileItGenerates: false },
   });
 
   test.each([

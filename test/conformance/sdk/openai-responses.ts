@@ -1,4 +1,4 @@
-import { NotFoundError } from 'openai';
+import { BadRequestError, NotFoundError } from 'openai';
 import { zodTextFormat } from 'openai/helpers/zod';
 import { describe, expect, test } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
@@ -6,6 +6,14 @@ import { Berthing, JSON_TOKENS, parseWeather, WEATHER, WEATHER_SCHEMA } from './
 import { openAiOf, type Target } from './target.ts';
 
 const TOOL = { type: 'function' as const, ...WEATHER, strict: true, parameters: WEATHER_SCHEMA };
+
+/** What vLLM says of one that has ended (0.32.0). */
+const CAME_TOO_LATE = '400 Cannot cancel a synchronous response.';
+
+function wordsOf(error: unknown): string {
+  if (error instanceof BadRequestError) return error.message;
+  throw error;
+}
 
 export function describeOpenAiResponses(target: Target): void {
   const { chat: model, chatAlias } = target.models;
@@ -66,10 +74,12 @@ export function describeOpenAiResponses(target: Target): void {
       expect((await client.responses.retrieve(kept.id)).output_text).toBe(kept.output_text);
       await expect(client.responses.retrieve('resp_none')).rejects.toBeInstanceOf(NotFoundError);
 
-      const endless = { ...plain, max_output_tokens: 4000, background: true, ignore_eos: true };
-      const queued = await client.responses.create(endless);
+      const long = { ...plain, max_output_tokens: 2000, background: true, ignore_eos: true };
+      const queued = await client.responses.create(long);
       expect(queued.status).toBe('queued');
-      expect((await client.responses.cancel(queued.id)).status).toBe('cancelled');
+      const cancelled = client.responses.cancel(queued.id).then(({ status }) => status);
+      if (target.capabilities.answersWhileItGenerates) expect(await cancelled).toBe('cancelled');
+      else expect(['cancelled', CAME_TOO_LATE]).toContain(await cancelled.catch(wordsOf));
       const brief = await client.responses.create({ ...plain, background: true });
       await eventually('the answer in the background', async () => {
         const { status } = await client.responses.retrieve(brief.id);

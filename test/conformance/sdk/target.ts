@@ -20,6 +20,11 @@ export interface Target {
   readonly capabilities: {
     /** The model calls a tool that it may call, and answers in words when it got the result. A model of random weights does not. */
     readonly choosesTools: boolean;
+    /**
+     * It answers other requests while it generates. vLLM 0.32.0 on two cores may answer nothing until a tiny model has come to its end (about
+     * one background response in eight, once a structured output was asked for; measured without Berth too).
+     */
+    readonly answersWhileItGenerates: boolean;
   };
 }
 
