@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import { writeMessage } from '../http/write-message.ts';
 import { writeInBatch } from '../upstream/turn.ts';
 import type { AnswerSink, SinkHead } from './answer-sink.ts';
 import { chunkOf } from '../http/chunk.ts';
@@ -7,8 +8,6 @@ import { httpDate } from '../http/http-date.ts';
 import { readPlainRequest } from './plain-request.ts';
 import type { PlainLimits, PlainRequest } from './plain-request.ts';
 
-/** A body up to this size goes out in one write together with what stands before it. */
-const JOINED_BYTES = 64 * 1024;
 /** In how many pieces a request may come before somebody else reads it. */
 const MOST_PIECES = 64;
 /** What a client may send behind a request before its answer is complete; then its socket is not read until it is. */
@@ -117,16 +116,7 @@ export class PlainConnection implements AnswerSink {
   #write(bytes: Buffer | string): boolean {
     const head = this.#takeHead();
     if (head === '') return this.#socket.write(bytes);
-    const size = Buffer.byteLength(bytes);
-    if (size > JOINED_BYTES) {
-      this.#socket.write(head, 'latin1');
-      return this.#socket.write(bytes);
-    }
-    const joined = Buffer.allocUnsafe(head.length + size);
-    joined.write(head, 0, 'latin1');
-    if (typeof bytes === 'string') joined.write(bytes, head.length);
-    else joined.set(bytes, head.length);
-    return this.#socket.write(joined);
+    return writeMessage(this.#socket, head, typeof bytes === 'string' ? Buffer.from(bytes) : bytes);
   }
 
   #takeHead(): string {
