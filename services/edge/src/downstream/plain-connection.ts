@@ -15,7 +15,7 @@ const MOST_AHEAD_BYTES = 64 * 1024;
 const LAST_CHUNK = '0\r\n\r\n';
 
 export interface PlainConnectionParts extends PlainLimits {
-  /** What every head says of the connection, in lines. */
+  /** What every head says of the connection, in lines, with the empty line that ends it. */
   readonly keepAliveHeaders: string;
   /** The same where the body goes in chunks. */
   readonly chunkedHeaders: string;
@@ -84,7 +84,7 @@ export class PlainConnection implements AnswerSink {
     this.#framesChunks = !hasLength && status !== 204 && status !== 304;
     const date = hasDate ? '' : `date: ${httpDate()}\r\n`;
     const ofConnection = this.#framesChunks ? this.#parts.chunkedHeaders : this.#parts.keepAliveHeaders;
-    this.#head = `HTTP/1.1 ${status} ${statusText === '' ? STATUS_CODES[status] : statusText}\r\n${headers}${date}${ofConnection}\r\n`;
+    this.#head = startLine(status, statusText) + headers + date + ofConnection;
     if (flush) this.#socket.write(this.#takeHead(), 'latin1');
   }
 
@@ -190,6 +190,12 @@ export class PlainConnection implements AnswerSink {
     this.#onLeft = null;
     left?.();
   };
+}
+
+/** The usual one is at hand: a string of few pieces is cheaper to write. */
+function startLine(status: number, statusText: string): string {
+  if (status === 200 && statusText === 'OK') return 'HTTP/1.1 200 OK\r\n';
+  return `HTTP/1.1 ${status} ${statusText === '' ? STATUS_CODES[status] : statusText}\r\n`;
 }
 
 /** What happened to the socket is told by its `close`. */

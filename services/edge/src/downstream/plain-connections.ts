@@ -19,11 +19,11 @@ export class PlainConnections {
 
   constructor({ keepAliveMs, ...parts }: PlainConnectionsParts) {
     this.#idleSweeps = keepAliveMs / SWEEP_MS;
-    const keepAliveHeaders = `connection: keep-alive\r\nkeep-alive: timeout=${Math.floor(keepAliveMs / 1000)}\r\n`;
+    const keepAlive = `connection: keep-alive\r\nkeep-alive: timeout=${Math.floor(keepAliveMs / 1000)}\r\n`;
     this.#parts = {
       ...parts,
-      keepAliveHeaders,
-      chunkedHeaders: `${keepAliveHeaders}transfer-encoding: chunked\r\n`,
+      keepAliveHeaders: `${keepAlive}\r\n`,
+      chunkedHeaders: `${keepAlive}transfer-encoding: chunked\r\n\r\n`,
       onClosed: (connection) => this.#all.delete(connection),
     };
   }

@@ -5,7 +5,7 @@ import type { AnswerHead } from './answer-head.ts';
 import { AnswerParser } from './answer-parser.ts';
 import type { AnswerEvents } from './answer-parser.ts';
 import { BodySender } from './body-sender.ts';
-import { requestHead } from './request-head.ts';
+import { RequestHeads } from './request-head.ts';
 import type { UpstreamRequest } from './request-head.ts';
 import { UpstreamError } from './upstream-error.ts';
 import { writeInBatch } from './turn.ts';
@@ -41,7 +41,7 @@ export class Connection implements AnswerEvents {
   /** While it is free: until when, by `performance.now()`, it may be used again. */
   idleUntilMs = 0;
   readonly #target: ConnectionTarget;
-  readonly #authority: string;
+  readonly #heads: RequestHeads;
   readonly #events: ConnectionEvents;
   readonly #socket: Socket;
   readonly #parser = new AnswerParser();
@@ -58,7 +58,7 @@ export class Connection implements AnswerEvents {
 
   constructor(target: ConnectionTarget, events: ConnectionEvents) {
     this.#target = target;
-    this.#authority = `${target.host}:${target.port}`;
+    this.#heads = new RequestHeads(`${target.host}:${target.port}`);
     this.#events = events;
     this.#connectTimer = setTimeout(() => this.#connectTimedOut(), target.connectTimeoutMs);
     this.#socket = connect({
@@ -80,7 +80,7 @@ export class Connection implements AnswerEvents {
     this.#head = null;
     this.#begun = false;
     this.#parser.begin(this);
-    const head = requestHead(request, this.#authority);
+    const head = this.#heads.of(request);
     const { body } = request;
     if (body?.kind === 'flowing') {
       this.#body = new BodySender(this.#socket, head, body);

@@ -13,11 +13,33 @@ export type UpstreamBody =
   | { readonly kind: 'whole'; readonly bytes: Buffer }
   | { readonly kind: 'flowing'; readonly pieces: AsyncIterable<Buffer>; readonly length: number | null };
 
-/** The request's head in Latin-1, with its empty line. Whoever read the client's head has let no line break into a name or a value. */
-export function requestHead(request: UpstreamRequest, host: string): string {
-  const { method, path, headers, body } = request;
-  const head = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n${headers}`;
-  if (body === null) return method === 'GET' ? `${head}\r\n` : `${head}content-length: 0\r\n\r\n`;
+/**
+ * Writes the heads of the requests to one engine, in Latin-1, with their empty line. Whoever read the client's head has let no line break into
+ * a name or a value. The lines that the last request began with are kept: most requests to an engine are for one path, and a string of few
+ * pieces is cheaper to write.
+ */
+export class RequestHeads {
+  readonly #authority: string;
+  #method = '';
+  #path = '';
+  #begin = '';
+
+  constructor(authority: string) {
+    this.#authority = authority;
+  }
+
+  of({ method, path, headers, body }: UpstreamRequest): string {
+    if (path !== this.#path || method !== this.#method) {
+      this.#method = method;
+      this.#path = path;
+      this.#begin = `${method} ${path} HTTP/1.1\r\nhost: ${this.#authority}\r\n`;
+    }
+    return this.#begin + headers + framingOf(method, body);
+  }
+}
+
+function framingOf(method: string, body: UpstreamBody | null): string {
+  if (body === null) return method === 'GET' ? '\r\n' : 'content-length: 0\r\n\r\n';
   const length = body.kind === 'whole' ? body.bytes.length : body.length;
-  return length === null ? `${head}transfer-encoding: chunked\r\n\r\n` : `${head}content-length: ${length}\r\n\r\n`;
+  return length === null ? 'transfer-encoding: chunked\r\n\r\n' : `content-length: ${length}\r\n\r\n`;
 }
