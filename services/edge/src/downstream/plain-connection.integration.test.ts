@@ -75,6 +75,23 @@ describe('one connection of a client', () => {
     for (let n = 0; n < count; n += 1) expect(statusOf(await client.message())).toBe(200);
   });
 
+  test('loses no byte and no order of requests that it sent far ahead when one of them is not plain', async () => {
+    await using edge = await TestEdge.start();
+    await using engine = await echo();
+    edge.host.serve('tiny', engine.url);
+    const live = 'GET /health/live HTTP/1.1\r\nHost: e\r\n\r\n';
+    const sizes = [0, 20_000, null, 70_000, 0, 20_000, 200_000, 20_000, 3000];
+    for (let round = 0; round < 20; round += 1) {
+      using client = await RawSocket.connect(edge.port);
+      client.write(sizes.map((size, n) => (size === null ? live : post(n, '', 'x'.repeat(size)))).join(''));
+      for (const [n, size] of sizes.entries()) {
+        const answer = await client.message();
+        expect(statusOf(answer)).toBe(200);
+        if (size !== null) expect(JSON.parse(answer.body.toString())).toEqual({ model: 'tiny', n, text: 'x'.repeat(size) });
+      }
+    }
+  });
+
   test('has no further request served while its client takes no answers', async () => {
     await using edge = await TestEdge.start();
     const text = Buffer.alloc(20_000, 'x');
@@ -135,6 +152,7 @@ describe('an answer on it', () => {
     ['204 No Content', '', 'none'],
     ['304 Not Modified', '', 'none'],
     ['200 All right', 'content-length: 0\r\n', 'length'],
+    ['299 ', 'content-length: 0\r\n', 'length'],
     ['418 \xe9t\xe9', 'content-length: 0\r\n', 'length'],
   ])('with %s has no body, and the next one follows', async (status, headers, framing) => {
     await using edge = await TestEdge.start();

@@ -46,6 +46,7 @@ export class PlainConnection implements AnswerSink {
   /** With fewer bytes, it is not worth a look. */
   #wanted = 0;
   #serving = false;
+  #handedOver = false;
   #onLeft: (() => void) | null = null;
   /** The head, until it goes out. */
   #head = '';
@@ -57,8 +58,9 @@ export class PlainConnection implements AnswerSink {
     socket.on('data', this.#onData).on('end', this.#onEnd).on('error', ignore).on('close', this.#onClose);
   }
 
+  /** It serves until its client has taken the answer. */
   get state(): 'idle' | 'reading' | 'serving' {
-    if (this.#serving) return 'serving';
+    if (this.#serving || this.#socket.writableLength > 0) return 'serving';
     return this.#bytes === 0 ? 'idle' : 'reading';
   }
 
@@ -66,9 +68,10 @@ export class PlainConnection implements AnswerSink {
   handOver(): void {
     const socket = this.#socket;
     if (socket.destroyed) return;
-    const bytes = this.#takeRead();
+    this.#handedOver = true;
     socket.off('data', this.#onData).off('end', this.#onEnd).off('error', ignore).off('close', this.#onClose);
     socket.pause();
+    const bytes = Buffer.concat([this.#takeRead(), ...bufferedIn(socket)]);
     if (bytes.length > 0) socket.unshift(bytes);
     this.#parts.onClosed(this);
     this.#parts.handOver(socket);
@@ -128,8 +131,9 @@ export class PlainConnection implements AnswerSink {
   readonly #onData = (piece: Buffer): void => {
     this.#pieces.push(piece);
     this.#bytes += piece.length;
-    if (!this.#serving) this.#read();
-    else if (this.#bytes > MOST_AHEAD_BYTES) this.#socket.pause();
+    if (!this.#serving) return this.#read();
+    if (this.#pieces.length > MOST_PIECES) this.#keep(Buffer.concat(this.#pieces));
+    if (this.#bytes > MOST_AHEAD_BYTES) this.#socket.pause();
   };
 
   #read(): void {
@@ -174,8 +178,9 @@ export class PlainConnection implements AnswerSink {
     this.#serving = false;
     this.#onLeft = null;
     this.sweeps = 0;
-    if (this.#socket.isPaused()) this.#socket.resume();
     if (this.#bytes > 0) this.#read();
+    const isFarAhead = this.#serving && this.#bytes > MOST_AHEAD_BYTES;
+    if (!this.#handedOver && !isFarAhead && this.#socket.isPaused()) this.#socket.resume();
   }
 
   /** The client says no more. One that waits for an answer has left: those who give up and those who only stop sending look the same. */
@@ -192,10 +197,15 @@ export class PlainConnection implements AnswerSink {
   };
 }
 
+/** What a paused socket has read, which must stay in one piece: Node's server may take what comes later before a second one. */
+function* bufferedIn(socket: Socket): Iterable<Buffer> {
+  for (let piece: unknown = socket.read(); piece instanceof Buffer; piece = socket.read()) yield piece;
+}
+
 /** The usual one is at hand: a string of few pieces is cheaper to write. */
 function startLine(status: number, statusText: string): string {
   if (status === 200 && statusText === 'OK') return 'HTTP/1.1 200 OK\r\n';
-  return `HTTP/1.1 ${status} ${statusText === '' ? STATUS_CODES[status] : statusText}\r\n`;
+  return `HTTP/1.1 ${status} ${statusText === '' ? (STATUS_CODES[status] ?? '') : statusText}\r\n`;
 }
 
 /** What happened to the socket is told by its `close`. */

@@ -9,12 +9,15 @@ const REQUEST = 'POST /v1/completions HTTP/1.1\r\nHost: e\r\nContent-Length: 2\r
 /** A connection whose client's side is in the test's hands. */
 class MemorySocket extends Duplex {
   written = '';
+  /** Calls that its client takes what was written; `null`: it takes everything at once. */
+  taken: (() => void)[] | null = null;
 
   override _read(): void {}
 
   override _write(bytes: Buffer, _: BufferEncoding, done: () => void): void {
     this.written += bytes.toString('latin1');
-    done();
+    if (this.taken === null) done();
+    else this.taken.push(done);
   }
 }
 
@@ -103,6 +106,43 @@ describe('PlainConnections', () => {
     socket.push(null);
     await turn();
     expect(refused).toEqual([socket]);
+  });
+
+  it('reads on from a client that is far ahead only when that is served', async () => {
+    const { socket, sinks } = started();
+    // 100 kB and more, of which each answer takes away one.
+    const ahead = REQUEST.repeat(2000);
+    socket.push(REQUEST);
+    await turn();
+    socket.push(ahead);
+    await turn();
+    expect(socket.isPaused()).toBe(true);
+    const answer = async () => {
+      sinks.at(-1)?.begin({ status: 200, statusText: '', headers: '', hasLength: true, hasDate: true }, false);
+      sinks.at(-1)?.end();
+      await turn();
+    };
+    for (let served = 1; served < 500; served += 1) await answer();
+    expect([sinks.length, socket.isPaused()]).toEqual([500, true]);
+    for (let served = 500; served <= 2000; served += 1) await answer();
+    expect([sinks.length, socket.isPaused()]).toEqual([2001, false]);
+  });
+
+  it('closes no connection whose client has not taken all of its answer', async () => {
+    const { socket, sinks, connections } = started();
+    socket.taken = [];
+    socket.push(REQUEST);
+    await turn();
+    sinks[0]?.begin({ status: 200, statusText: '', headers: 'content-length: 2\r\n', hasLength: true, hasDate: false }, false);
+    sinks[0]?.end(Buffer.from('{}'));
+    await turn();
+    connections.closeIdle();
+    await vi.advanceTimersByTimeAsync(100_000);
+    expect(socket.destroyed).toBe(false);
+    for (const done of socket.taken.splice(0)) done();
+    await turn();
+    connections.closeIdle();
+    expect(socket.destroyed).toBe(true);
   });
 
   it('closes everything when it must', async () => {

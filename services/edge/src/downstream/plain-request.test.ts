@@ -38,7 +38,7 @@ describe('readPlainRequest', () => {
     ],
     ['the same twice', [...USUAL, 'a: 1', 'a: 2', 'connection: Keep-Alive'], 'a: 1\r\na: 2\r\n'],
     ['bytes of any letter', [...USUAL, 'a: voil\xe0'], 'a: voil\xe0\r\n'],
-    ['none of the connection', [...USUAL, 'Keep-Alive: 5', 'Proxy-Connection: x', 'X-Api-Key: k', 'api-key: k'], ''],
+    ['none of the connection', [...USUAL, 'Keep-Alive: 5', 'X-Api-Key: k', 'api-key: k'], ''],
   ])("passes on, as they were sent, the lines that are not the client connection's own or Berth's: %s", (_, lines, passed) => {
     const head = lines.length === 0 ? USUAL : lines;
     expect(read(requestOf([LINE, ...head]))).toMatchObject({ kind: 'request', engineHeaders: passed });
@@ -80,6 +80,7 @@ describe('readPlainRequest', () => {
     ['an upgrade', requestOf([LINE, ...USUAL, 'Upgrade: h2c'])],
     ['trailers', requestOf([LINE, ...USUAL, 'Trailer: a'])],
     ['the wish to close', requestOf([LINE, ...USUAL, 'Connection: close'])],
+    ['the wish to close, as older clients say it', requestOf([LINE, ...USUAL, 'Proxy-Connection: close'])],
     ['a Connection that names headers', requestOf([LINE, ...USUAL, 'Connection: keep-alive, x-a'])],
     ['two keys', requestOf([LINE, ...USUAL, 'Authorization: Bearer a', 'authorization: Bearer b'])],
     ['an encoded body', requestOf([LINE, ...USUAL, 'Content-Encoding: gzip'])],

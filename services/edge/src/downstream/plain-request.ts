@@ -60,10 +60,18 @@ const READER = new HeaderReader<Use>(
     ),
     ...(['prefer', 'content-type'] as const).map((name) => [name, { name, passed: true }] as const),
     // Keys and cookies are for Berth, and what is about the client's own connection is for nobody else.
-    ...['api-key', 'cookie', 'keep-alive', 'proxy-connection'].map((name) => [name, 'dropped'] as const),
-    ...['content-encoding', 'expect', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer', 'transfer-encoding', 'upgrade'].map(
-      (name) => [name, 'other'] as const,
-    ),
+    ...['api-key', 'cookie', 'keep-alive'].map((name) => [name, 'dropped'] as const),
+    ...[
+      'content-encoding',
+      'expect',
+      'proxy-authenticate',
+      'proxy-authorization',
+      'proxy-connection',
+      'te',
+      'trailer',
+      'transfer-encoding',
+      'upgrade',
+    ].map((name) => [name, 'other'] as const),
   ],
   MOST_HEADERS,
 );

@@ -35,5 +35,12 @@ function lineOf(name: string): RegExp {
 
 /** Without the spaces and tabs around it, and those alone (RFC 9110 §5.5). */
 function withoutSpace(value: string): string {
-  return value.replace(/^[ \t]+/u, '').replace(/[ \t]+$/u, '');
+  let [first, end] = [0, value.length];
+  while (first < end && isSpace(value[first])) first += 1;
+  while (end > first && isSpace(value[end - 1])) end -= 1;
+  return value.slice(first, end);
+}
+
+function isSpace(letter: string | undefined): boolean {
+  return letter === ' ' || letter === '\t';
 }

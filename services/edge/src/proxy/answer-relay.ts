@@ -83,10 +83,12 @@ export class AnswerRelay {
       this.#lastDataAtMs = performance.now();
     }
     if (this.#answer.headSent) return;
-    let headers = rename === null ? head.headers : withoutHeader(head.headers, 'content-length');
+    // A stream may get an error frame at its end.
+    const keepsLength = rename === null && !isEventStream;
+    let headers = keepsLength ? head.headers : withoutHeader(head.headers, 'content-length');
     if (isEventStream) headers = withStreamHeaders(headers);
     if (extraHeaders.length > 0) headers += linesOf(extraHeaders);
-    const hasLength = head.framing.kind === 'length' && rename === null;
+    const hasLength = head.framing.kind === 'length' && keepsLength;
     this.#answer.begin({ status, statusText, headers, hasLength, hasDate: head.dated }, isEventStream);
   }
 
@@ -143,7 +145,6 @@ export class AnswerRelay {
   }
 }
 
-/** For an answer whose bytes change. */
 /** Reverse proxies buffer or compress event streams unless told not to; vLLM itself says nothing (0.32.0, measured). */
 function withStreamHeaders(headers: string): string {
   const caching = hasHeader(headers, 'cache-control') ? '' : 'cache-control: no-cache, no-transform\r\n';

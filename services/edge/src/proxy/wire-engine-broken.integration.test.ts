@@ -8,6 +8,7 @@ import { waitUntil } from '../testing/wait-until.ts';
 const OK = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}';
 const JSON_HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n';
 const STREAM_HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n';
+const LONG_STREAM_HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 1000\r\n\r\n';
 const BODY = '{"model":"tiny","stream":true}';
 const POST = `POST /v1/chat/completions HTTP/1.1\r\nHost: edge\r\nContent-Type: application/json\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`;
 
@@ -85,17 +86,18 @@ describe('a body that is cut', () => {
   });
 
   test.each([
-    ['half a chunk', '20\r\ndata: {"n":1}\n\ndata: {"n', (connection: RawSocket): void => connection.end()],
-    ['a reset', 'f\r\ndata: {"n":1}\n\n\r\n', (connection: RawSocket): void => void setImmediate(() => connection.reset())],
-    ['a chunk size that is none', 'f\r\ndata: {"n":1}\n\n\r\nzz\r\n', () => undefined],
-    ['a chunk that is longer than its size', '5\r\ndata: {"n":1}\n\n\r\n0\r\n\r\n', () => undefined],
-  ] as const)('by %s inside a stream ends the stream with an error frame', async (_, pieces, then) => {
+    ['half a chunk', STREAM_HEAD, '20\r\ndata: {"n":1}\n\ndata: {"n', (connection: RawSocket): void => connection.end()],
+    ['less than its length', LONG_STREAM_HEAD, 'data: {"n":1}\n\ndata: {"n', (connection: RawSocket): void => connection.end()],
+    ['a reset', STREAM_HEAD, 'f\r\ndata: {"n":1}\n\n\r\n', (connection: RawSocket): void => void setImmediate(() => connection.reset())],
+    ['a chunk size that is none', STREAM_HEAD, 'f\r\ndata: {"n":1}\n\n\r\nzz\r\n', () => undefined],
+    ['a chunk that is longer than its size', STREAM_HEAD, '5\r\ndata: {"n":1}\n\n\r\n0\r\n\r\n', () => undefined],
+  ] as const)('by %s inside a stream ends the stream with an error frame', async (_, head, pieces, then) => {
     await using edge = await TestEdge.start();
     await using engine = await RawEngine.start((connection) => {
       connection
         .message()
         .then(() => {
-          connection.write(STREAM_HEAD);
+          connection.write(head);
           connection.socket.write(Buffer.from(pieces, 'latin1'), () => then(connection));
         })
         .catch(() => undefined);

@@ -69,6 +69,11 @@ describe('parseAnswerHead', () => {
     expect(head).toMatchObject({ headers: 'x-stay: 4\r\n', contentType: '', encoded: false });
   });
 
+  it('keeps the length that Connection names: it is the body that has it', () => {
+    const head = parse('HTTP/1.1 200 OK', 'Connection: keep-alive, Content-Length, x', 'Content-Length: 2', 'x: y');
+    expect(head).toMatchObject({ headers: 'Content-Length: 2\r\n', framing: { kind: 'length', bytes: 2 } });
+  });
+
   it.each(['Date: today', 'date:', 'dated: x'])('sees whether an answer says when it was made: %j', (header) => {
     expect(parse('HTTP/1.1 200 OK', header).dated).toBe(!header.startsWith('dated'));
   });

@@ -90,7 +90,8 @@ function keepAliveMs(value: string | null): number | null {
 
 /** The head without what its `Connection` header names. */
 function withoutNamed(head: AnswerHead, named: ReadonlySet<string>): AnswerHead {
-  const isKept = (name: string | undefined): boolean => name !== undefined && !named.has(name.toLowerCase());
+  // The length is the body's, whatever the engine says: without it the client would not see the end.
+  const isKept = (name = ''): boolean => name.toLowerCase() === 'content-length' || !named.has(name.toLowerCase());
   return {
     ...head,
     headers: linesOf(flatOf(head.headers).filter((_, index, all) => isKept(all[index - (index % 2)]))),
