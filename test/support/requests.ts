@@ -41,7 +41,8 @@ export interface OpenStream {
 
 export async function openStream(url: string, model: string): Promise<OpenStream> {
   const first = Promise.withResolvers<void>();
-  let text = '';
+  /** Not joined as they come: a stream may last for minutes, and a test that is busy with its text holds up what it tests. */
+  const pieces: string[] = [];
   let ended = false;
   const outgoing = request(
     `${url}/v1/chat/completions`,
@@ -49,8 +50,8 @@ export async function openStream(url: string, model: string): Promise<OpenStream
     (response) => {
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => {
-        text += chunk;
-        if (text.includes('data:')) first.resolve();
+        pieces.push(chunk);
+        if (chunk.includes('data:')) first.resolve();
       });
       response.on('close', () => {
         ended = true;
@@ -65,7 +66,7 @@ export async function openStream(url: string, model: string): Promise<OpenStream
   return {
     firstEvent: first.promise,
     ended: () => ended,
-    errorFrames: () => text.split('\n').filter((line) => line.startsWith('data: {"error"')),
+    errorFrames: () => pieces.join('').split('\n').filter((line) => line.startsWith('data: {"error"')),
     close: () => void outgoing.destroy(),
   };
 }
