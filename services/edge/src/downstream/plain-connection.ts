@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { writeMessage } from '../http/write-message.ts';
-import { writeInBatch } from '../upstream/turn.ts';
+import { writeInBatch } from '../http/turn.ts';
 import type { AnswerSink, SinkHead } from './answer-sink.ts';
 import { chunkOf } from '../http/chunk.ts';
 import { httpDate } from '../http/http-date.ts';

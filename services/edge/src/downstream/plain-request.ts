@@ -1,7 +1,8 @@
 import { beginsLike, HEAD_END_LENGTH, headEndIn } from '../http/head-bytes.ts';
 import { HeaderReader } from '../http/header-reader.ts';
+import { HOP_BY_HOP } from '../http/hop-by-hop.ts';
 import { isHost } from '../server-limits.ts';
-import type { ClientHeaders } from '../proxy/client-request.ts';
+import type { ClientHeaders } from './client-headers.ts';
 
 /** A request that needs no more than this file knows of HTTP. */
 export interface PlainRequest {
@@ -53,6 +54,8 @@ interface ReadHeaders {
 
 /** What is done with a header: read (and passed on, or not), dropped, or left to somebody else; all others are passed on. */
 type Use = { readonly name: keyof ReadHeaders; readonly passed: boolean } | 'dropped' | 'other';
+/** With one of these, it takes more than this file knows to read the request or to pass it on. */
+const OTHERS = ['content-encoding', 'expect', ...HOP_BY_HOP].filter((name) => name !== 'connection' && name !== 'keep-alive');
 const READER = new HeaderReader<Use>(
   [
     ...(['host', 'content-length', 'connection', 'authorization', 'x-api-key'] as const).map(
@@ -61,17 +64,7 @@ const READER = new HeaderReader<Use>(
     ...(['prefer', 'content-type'] as const).map((name) => [name, { name, passed: true }] as const),
     // Keys and cookies are for Berth, and what is about the client's own connection is for nobody else.
     ...['api-key', 'cookie', 'keep-alive'].map((name) => [name, 'dropped'] as const),
-    ...[
-      'content-encoding',
-      'expect',
-      'proxy-authenticate',
-      'proxy-authorization',
-      'proxy-connection',
-      'te',
-      'trailer',
-      'transfer-encoding',
-      'upgrade',
-    ].map((name) => [name, 'other'] as const),
+    ...OTHERS.map((name) => [name, 'other'] as const),
   ],
   MOST_HEADERS,
 );

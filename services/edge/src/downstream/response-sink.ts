@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { flatOf } from '../http/header-lines.ts';
-import { writeInBatch } from '../upstream/turn.ts';
+import { writeInBatch } from '../http/turn.ts';
 import type { AnswerSink, SinkHead } from './answer-sink.ts';
 import { chunkOf } from '../http/chunk.ts';
 

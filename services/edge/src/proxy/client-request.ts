@@ -1,19 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { withoutHeader } from '../http/header-lines.ts';
+import type { ClientHeaders } from '../downstream/client-headers.ts';
 import type { PlainRequest } from '../downstream/plain-request.ts';
-import type { KeyHeaders } from '../keys/presented-key.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { engineRequestHeaders } from './headers.ts';
 import { lingerOver } from './linger.ts';
 import { RequestBody } from './request-body.ts';
 import type { BodyLimits } from './request-body.ts';
-
-/** The headers that the edge itself reads. */
-export interface ClientHeaders extends KeyHeaders {
-  readonly prefer?: string | string[] | undefined;
-  readonly 'content-type'?: string | undefined;
-  readonly 'content-encoding'?: string | undefined;
-}
 
 /** What a client asks for, however it was read from its connection. */
 export interface ClientRequest {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { OperationalError } from '@berth/core';
-import { readsOfTurn } from '../upstream/turn.ts';
+import { readsOfTurn } from '../http/turn.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { ClientLeft } from './client-answer.ts';
 import { askForBody } from './expect-continue.ts';

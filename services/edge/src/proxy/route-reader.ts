@@ -1,6 +1,6 @@
+import type { ClientHeaders } from '../downstream/client-headers.ts';
 import type { Asked, ModelFinder } from './asked.ts';
 import { invalidRequest, twoModels } from './asked.ts';
-import type { ClientHeaders } from './client-request.ts';
 import type { EngineRoute } from './engine-routes.ts';
 import { FormFinder } from './form-finder.ts';
 import { JsonFinder } from './json-finder.ts';

@@ -8,7 +8,7 @@ import { BodySender } from './body-sender.ts';
 import { RequestHeads } from './request-head.ts';
 import type { UpstreamRequest } from './request-head.ts';
 import { UpstreamError } from './upstream-error.ts';
-import { writeInBatch } from './turn.ts';
+import { writeInBatch } from '../http/turn.ts';
 
 /** What a request's sender is told of it. After a last piece, or after `onFailure`, nothing more is told. */
 export interface AnswerReceiver extends AnswerEvents {
