@@ -66,7 +66,11 @@ export async function openStream(url: string, model: string): Promise<OpenStream
   return {
     firstEvent: first.promise,
     ended: () => ended,
-    errorFrames: () => pieces.join('').split('\n').filter((line) => line.startsWith('data: {"error"')),
+    errorFrames: () =>
+      pieces
+        .join('')
+        .split('\n')
+        .filter((line) => line.startsWith('data: {"error"')),
     close: () => void outgoing.destroy(),
   };
 }
