@@ -23,6 +23,8 @@ const LOAD_MS = 150;
  */
 export class EngineHost implements AsyncDisposable {
   readonly #engines = new Map<string, Engine>();
+  /** By generation, until it is stopped: a start that is repeated while it runs starts nothing more. */
+  readonly #starts = new Map<string, Promise<Engine>>();
   readonly #control = createServer((request, response) => void this.#command(request, response));
   /** Requests that were cut while running, by model and generation. */
   readonly cut: string[] = [];
@@ -33,8 +35,8 @@ export class EngineHost implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { server } of this.#engines.values()) end(server);
     end(this.#control);
+    for (const starting of this.#starts.values()) end((await starting).server);
   }
 
   async #command(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -51,19 +53,24 @@ export class EngineHost implements AsyncDisposable {
   }
 
   async #start(generation: string, model: string): Promise<{ readonly url: string }> {
-    const known = this.#engines.get(generation);
-    if (known !== undefined) return { url: known.url };
+    const starting = this.#starts.get(generation) ?? this.#load(generation, model);
+    this.#starts.set(generation, starting);
+    return { url: (await starting).url };
+  }
+
+  async #load(generation: string, model: string): Promise<Engine> {
     await sleep(LOAD_MS);
     const server = createServer((request, response) => void this.#serve(generation, request, response));
-    const url = await urlOf(server);
-    this.#engines.set(generation, { generation, model, url, server, running: 0 });
-    return { url };
+    const engine = { generation, model, url: await urlOf(server), server, running: 0 };
+    this.#engines.set(generation, engine);
+    return engine;
   }
 
   #stop(generation: string): void {
     const engine = this.#engines.get(generation);
     if (engine === undefined) return;
     this.#engines.delete(generation);
+    this.#starts.delete(generation);
     this.stops += 1;
     for (let request = 0; request < engine.running; request += 1) this.cut.push(`${engine.model} ${generation}`);
     end(engine.server);
