@@ -6,6 +6,8 @@ import { describe, expect, test } from 'vitest';
 import { closedUrl } from '../testing/closed-url.ts';
 import { FakeEngine } from '../testing/fake-engine.ts';
 import type { EngineHandler } from '../testing/fake-engine.ts';
+import { RawEngine } from '../testing/raw-engine.ts';
+import { RawSocket } from '../testing/raw-socket.ts';
 import { TestEdge } from '../testing/test-edge.ts';
 import { waitUntil } from '../testing/wait-until.ts';
 
@@ -65,6 +67,29 @@ describe('a large body', () => {
     });
     expect(refused.status).toBe(502);
     expect(broken.seen).toHaveLength(1);
+  });
+
+  test.each([
+    ['reads on', () => undefined],
+    ['reads no further', (engine: RawSocket) => engine.socket.pause()],
+  ])('that the engine answers before it has all of it, and %s, holds up neither the answer nor the next request', async (_, then) => {
+    await using edge = await TestEdge.start();
+    await using engine = await RawEngine.start((connection) => {
+      connection.socket.once('data', () => {
+        connection.write('HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}');
+        then(connection);
+      });
+    });
+    edge.host.serve('tiny', engine.url);
+    using client = await RawSocket.connect(edge.port);
+    const body = Buffer.from(`{"model":"tiny","image":"${'x'.repeat(3 * MIB)}"}`);
+    client.write(`POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: ${body.length}\r\n\r\n`);
+    client.write(body.subarray(0, MIB));
+    expect((await client.message()).startLine).toBe('HTTP/1.1 400 Bad Request');
+    client.write(body.subarray(MIB, 2 * MIB));
+    client.write(body.subarray(2 * MIB));
+    client.write('GET /health/live HTTP/1.1\r\nhost: a\r\n\r\n');
+    expect((await client.message()).startLine).toBe('HTTP/1.1 200 OK');
   });
 
   test('whose client waits for 100 Continue is asked for it', async () => {

@@ -63,7 +63,7 @@ export class EngineProxy {
     } finally {
       access?.release();
       record.bytesIn = body.bytesRead;
-      body.release();
+      body.abandon();
       client.discardRest();
       const end = requestEnd(record, answer);
       metrics.observe(record, end);

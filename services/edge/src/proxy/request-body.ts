@@ -32,6 +32,9 @@ export class RequestBody {
   /** Of the budget. */
   #heldBytes = 0;
   #inspect: ((piece: Buffer) => void) | null = null;
+  #abandoned = false;
+  /** Ends the read under way. */
+  #endRead: (() => void) | null = null;
 
   constructor(incoming: IncomingMessage | null, limits: BodyLimits, budget: ByteBudget) {
     this.#incoming = incoming;
@@ -58,7 +61,7 @@ export class RequestBody {
     return this.#ended;
   }
 
-  /** The length that the client declared, while not all of it has been read. */
+  /** The length that the client declared. */
   get declaredLength(): string | undefined {
     return this.#incoming?.headers['content-length'];
   }
@@ -102,11 +105,18 @@ export class RequestBody {
     this.#holds = true;
   }
 
-  /** An engine has it now, or nobody needs it any more. */
+  /** An engine has it now. */
   release(): void {
     this.#holds = false;
     this.#budget.give(this.#heldBytes);
     this.#heldBytes = 0;
+  }
+
+  /** Nobody needs it any more: takes nothing further from the client, and leaves its connection to whoever reads on. */
+  abandon(): void {
+    this.#abandoned = true;
+    this.#endRead?.();
+    this.release();
   }
 
   /** Notes that the engine may have seen some of it. */
@@ -126,6 +136,7 @@ export class RequestBody {
     if (Number(this.declaredLength ?? 0) > this.#limits.limitBytes) throw this.#tooLarge();
     askForBody(incoming);
     await readsOfTurn();
+    if (this.#abandoned) return;
     if (this.#takeWhole(incoming, pause)) return;
     await this.#readOn(incoming, pause);
   }
@@ -145,6 +156,7 @@ export class RequestBody {
     return new Promise((resolve, reject) => {
       const settle = (finish: () => void): void => {
         clearTimeout(idle);
+        this.#endRead = null;
         incoming.off('data', onData).off('end', onEnd).off('error', onClose).off('close', onClose);
         finish();
       };
@@ -169,6 +181,7 @@ export class RequestBody {
         settle(resolve);
       };
       const onClose = (): void => settle(() => reject(new ClientLeft()));
+      this.#endRead = () => settle(resolve);
       if (incoming.destroyed && !incoming.readableEnded) return onClose();
       incoming.on('data', onData).once('end', onEnd).once('error', onClose).once('close', onClose);
       incoming.resume();
@@ -180,7 +193,7 @@ export class RequestBody {
     this.#sent = true;
     for (;;) {
       for (const piece of this.#kept.splice(0)) yield piece;
-      if (this.#ended) return;
+      if (this.#ended || this.#abandoned) return;
       await this.read((piece) => {
         this.#inspect?.(piece);
         return true;

@@ -80,7 +80,7 @@ export class ResponseById {
     } finally {
       access?.release();
       record.bytesIn = body?.bytesRead ?? 0;
-      body?.release();
+      body?.abandon();
       const end = requestEnd(record, answer);
       metrics.observe(record, end);
       requestLog.write(record, end);
