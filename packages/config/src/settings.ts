@@ -148,14 +148,14 @@ export interface ProtocolSettings {
   };
   readonly bodies: { readonly waitingBytes: number; readonly limitBytes: number; readonly retryLimitBytes: number };
   readonly requests: {
-    /** Longest time to the first byte of an engine's answer; `null`: no limit. */
+    /** Longest time from the end of a request to the head of an engine's answer; `null`: no limit. */
     readonly timeoutMs: number | null;
     /** Longest time to connect to an engine. */
     readonly connectTimeoutMs: number;
     /** Longest time without a byte of a request's body, while the edge wants one. */
     readonly bodyIdleTimeoutMs: number;
   };
-  /** `idleTimeoutMs`: longest silence inside a stream, counting data only. */
+  /** `idleTimeoutMs`: longest silence inside an answer, counting data only in a stream; and longest time that a client may take nothing of it. */
   readonly streams: { readonly idleTimeoutMs: number };
   readonly drain: { readonly timeoutMs: number };
   readonly residency: { readonly minimumMs: number; readonly idleMs: number };

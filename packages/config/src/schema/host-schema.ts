@@ -66,12 +66,14 @@ export const protocolShape = {
     retryLimit: memory('Largest body that is kept to be sent again', { least: 0 }).prefault('1MiB'),
   }).prefault({}),
   requests: group('Requests to engines', {
-    timeout: duration("Longest time to the first byte of an engine's answer (default: no limit)").optional(),
+    timeout: duration("Longest time from the end of a request to the begin of an engine's answer (default: no limit)").optional(),
     connectTimeout: duration('Longest time to connect to an engine').prefault('1s'),
     bodyIdleTimeout: duration("Longest time without a byte of a request's body").prefault('60s'),
   }).prefault({}),
-  streams: group('Streamed answers', {
-    idleTimeout: duration('Longest silence inside a stream, counting data only').prefault('10m'),
+  streams: group('Answers that are under way', {
+    idleTimeout: duration(
+      'Longest silence inside an answer (of a stream, only data counts), and longest time that a client may take nothing of it',
+    ).prefault('10m'),
   }).prefault({}),
   drain: group('Draining a busy endpoint', {
     timeout: duration('Longest drain before it is called off').prefault('60s'),

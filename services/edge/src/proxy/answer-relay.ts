@@ -51,16 +51,12 @@ export class AnswerRelay {
     return this.#status;
   }
 
-  get isEventStream(): boolean {
-    return this.#watch !== null;
-  }
-
   /** An error frame of the engine's own passed by. */
   get sawErrorFrame(): boolean {
     return this.#watch?.sawError === true;
   }
 
-  /** When data of an event stream last passed, comments not counted; by `performance.now()`. */
+  /** When more of the answer last came, by `performance.now()`; comments of an event stream do not count. */
   get lastDataAtMs(): number {
     return this.#lastDataAtMs;
   }
@@ -72,16 +68,14 @@ export class AnswerRelay {
     this.#status = status;
     this.#encoded = encoded;
     this.meter.begin(head);
+    this.#lastDataAtMs = performance.now();
     this.#options.onHead?.();
     if (this.#answer.headSent && !(isEventStream && status === 200 && !encoded)) {
       this.#collected = [];
       return;
     }
     if (rename !== null && !encoded) this.#rename = new ModelRename(rename.from, rename.to);
-    if (isEventStream) {
-      this.#watch = new EventStreamWatch();
-      this.#lastDataAtMs = performance.now();
-    }
+    if (isEventStream) this.#watch = new EventStreamWatch();
     if (this.#answer.headSent) return;
     // A stream may get an error frame at its end.
     const keepsLength = rename === null && !isEventStream;
@@ -95,12 +89,12 @@ export class AnswerRelay {
   /** `false`: wait for the client to catch up. */
   write(piece: Buffer): boolean {
     this.#measure(piece);
+    if (this.#watch === null || this.#watch.feed(piece)) this.#lastDataAtMs = performance.now();
     if (this.#collected !== null) {
       this.#collectedBytes += piece.length;
       if (this.#collectedBytes <= LONGEST_ERROR_BYTES) this.#collected.push(piece);
       return true;
     }
-    if (this.#watch?.feed(piece) === true) this.#lastDataAtMs = performance.now();
     if (this.#rename === null) return this.#answer.write(piece);
     const renamed = this.#rename.feed(piece);
     return renamed.length === 0 || this.#answer.write(renamed);

@@ -23,7 +23,7 @@ export type ExchangeOutcome =
   | { readonly kind: 'body-failed'; readonly failure: OperationalError; readonly afterFirstByte: boolean }
   /** The answer broke off after its first byte. */
   | { readonly kind: 'broken'; readonly cause: Error }
-  /** No first byte, or no data within a stream, for too long. */
+  /** Nothing of an answer, or nothing more of it, for too long. */
   | { readonly kind: 'silent'; readonly afterFirstByte: boolean };
 
 export interface ExchangeRequest {
@@ -33,10 +33,10 @@ export interface ExchangeRequest {
   /** In lines, each with its end. */
   readonly headers: string;
   readonly body: RequestBody | null;
-  /** Longest time to the first byte; `null`: no limit. */
-  readonly firstByteTimeoutMs: number | null;
-  /** Longest time without data in an event stream; `null`: no limit. */
-  readonly idleTimeoutMs: number | null;
+  /** Longest time from the last of the request that the client sent to the head of the answer; `null`: no limit. */
+  readonly headTimeoutMs: number | null;
+  /** Longest time without more of the answer, only data counted in an event stream, and without the client taking any of it. */
+  readonly idleTimeoutMs: number;
 }
 
 /**
@@ -52,6 +52,10 @@ export class EngineExchange implements AnswerReceiver {
   #settle: ((outcome: ExchangeOutcome) => void) | null = null;
   #begun = false;
   #timer: NodeJS.Timeout | null = null;
+  /** The client is behind, and the engine held up for it. */
+  #held = false;
+  /** When that last changed, by `performance.now()`. */
+  #heldOrLetGoAtMs = 0;
 
   constructor(request: ExchangeRequest, answer: ClientAnswer, relay: AnswerRelay) {
     this.#request = request;
@@ -64,9 +68,9 @@ export class EngineExchange implements AnswerReceiver {
       this.#settle = resolve;
       if (this.#answer.hasLeft) return this.#finish({ kind: 'client-left' });
       this.#answer.watchLeaving(this.#clientLeft);
-      const { method, path, headers, body, firstByteTimeoutMs } = this.#request;
-      if (firstByteTimeoutMs !== null) this.#timer = setTimeout(() => this.#silent(), firstByteTimeoutMs);
-      this.#connection = pool.send({ method, path, headers, body: upstreamBody(body) }, this, fresh);
+      const { method, path, headers, body } = this.#request;
+      this.#awaitHead();
+      this.#connection = pool.send({ method, path, headers, body: this.#upstreamBody(body) }, this, fresh);
       if (this.#connection === null) this.#finish({ kind: 'unreached', cause: new EndpointGone(), stale: false });
     });
   }
@@ -82,10 +86,8 @@ export class EngineExchange implements AnswerReceiver {
     if (isRedirect(status)) return this.#abandon({ kind: 'refused', failure: redirected(status) });
     this.#begun = true;
     this.#relay.begin(head);
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-    const { idleTimeoutMs } = this.#request;
-    if (idleTimeoutMs !== null && this.#relay.isEventStream) this.#watchSilence(idleTimeoutMs, idleTimeoutMs);
+    this.#stopClock();
+    this.#awaitMore(this.#request.idleTimeoutMs);
   }
 
   onPiece(piece: Buffer | null, last: boolean): void {
@@ -98,9 +100,12 @@ export class EngineExchange implements AnswerReceiver {
     const connection = this.#connection;
     if (piece === null || this.#relay.write(piece) || connection === null) return;
     connection.pause();
+    this.#setHeld(true);
     this.#answer.onceDrained(() => {
       // Once settled, the connection may serve another request.
-      if (this.#settle !== null) connection.resume();
+      if (this.#settle === null) return;
+      this.#setHeld(false);
+      connection.resume();
     });
   }
 
@@ -117,17 +122,52 @@ export class EngineExchange implements AnswerReceiver {
 
   readonly #clientLeft = (): void => this.#abandon({ kind: 'client-left' });
 
-  #silent(): void {
-    this.#abandon({ kind: 'silent', afterFirstByte: this.#begun });
+  /** A whole body brings its own length; one that flows has the length that the client declared, or none. */
+  #upstreamBody(body: RequestBody | null): UpstreamBody | null {
+    if (body === null) return null;
+    const { whole } = body;
+    if (whole !== null) return { kind: 'whole', bytes: whole };
+    const declared = body.declaredLength;
+    return { kind: 'flowing', pieces: this.#flow(body), length: declared === undefined ? null : Number(declared) };
   }
 
-  /** One timer for the whole stream: it is only set anew when it fires too early. */
-  #watchSilence(timeoutMs: number, delayMs: number): void {
+  /** While the client is to send, the engine is not waited for. */
+  async *#flow(body: RequestBody): AsyncGenerator<Buffer, void> {
+    if (!this.#begun) this.#stopClock();
+    for await (const piece of body.flow()) {
+      if (!this.#begun) this.#awaitHead();
+      yield piece;
+      if (!this.#begun) this.#stopClock();
+    }
+    if (!this.#begun) this.#awaitHead();
+  }
+
+  #awaitHead(): void {
+    const { headTimeoutMs } = this.#request;
+    if (headTimeoutMs === null || this.#settle === null) return;
+    this.#timer = setTimeout(() => this.#abandon({ kind: 'silent', afterFirstByte: false }), headTimeoutMs);
+  }
+
+  /** One timer for the whole answer: it is only set anew when it fires too early. */
+  #awaitMore(delayMs: number): void {
     this.#timer = setTimeout(() => {
-      const leftMs = this.#relay.lastDataAtMs + timeoutMs - performance.now();
-      if (leftMs <= 0) this.#silent();
-      else this.#watchSilence(timeoutMs, leftMs);
+      const leftMs = Math.max(this.#relay.lastDataAtMs, this.#heldOrLetGoAtMs) + this.#request.idleTimeoutMs - performance.now();
+      if (leftMs > 0) return this.#awaitMore(leftMs);
+      if (!this.#held) return this.#abandon({ kind: 'silent', afterFirstByte: true });
+      // Whoever takes nothing for so long has left without a word.
+      this.#answer.breakOff();
+      this.#clientLeft();
     }, delayMs);
+  }
+
+  #stopClock(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  #setHeld(held: boolean): void {
+    this.#held = held;
+    this.#heldOrLetGoAtMs = performance.now();
   }
 
   /** Settles and closes the upstream connection, so that the engine stops generating. */
@@ -139,19 +179,10 @@ export class EngineExchange implements AnswerReceiver {
   #finish(outcome: ExchangeOutcome): void {
     const settle = this.#settle;
     this.#settle = null;
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#stopClock();
     this.#answer.watchLeaving(null);
     settle?.(outcome);
   }
-}
-
-/** A whole body brings its own length; one that flows has the length that the client declared, or none. */
-function upstreamBody(body: RequestBody | null): UpstreamBody | null {
-  if (body === null) return null;
-  const { whole } = body;
-  if (whole !== null) return { kind: 'whole', bytes: whole };
-  const declared = body.declaredLength;
-  return { kind: 'flowing', pieces: body.flow(), length: declared === undefined ? null : Number(declared) };
 }
 
 function redirected(status: number): OperationalError {

@@ -116,7 +116,7 @@ export class ResponseById {
         path: request.path + request.query,
         headers: engineRequestHeaders(incoming.rawHeaders, incoming.headers.connection, false),
         body,
-        firstByteTimeoutMs: Math.min(LONGEST_LOOK_UP_MS, protocol.requests.timeoutMs ?? LONGEST_LOOK_UP_MS),
+        headTimeoutMs: Math.min(LONGEST_LOOK_UP_MS, protocol.requests.timeoutMs ?? LONGEST_LOOK_UP_MS),
         idleTimeoutMs: protocol.streams.idleTimeoutMs,
       },
       answer,

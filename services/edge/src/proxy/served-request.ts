@@ -90,7 +90,7 @@ export class ServedRequest {
         path: target,
         headers,
         body,
-        firstByteTimeoutMs: protocol.requests.timeoutMs,
+        headTimeoutMs: protocol.requests.timeoutMs,
         idleTimeoutMs: protocol.streams.idleTimeoutMs,
       },
       answer,

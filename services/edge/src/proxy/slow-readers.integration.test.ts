@@ -46,6 +46,29 @@ test('1000 paced streams get every event beside 50 readers that are slow or read
   await waitUntil('slots ended', () => edge.host.inFlight() === 0, 20_000);
 });
 
+test.each([
+  ['a stream', EVENT_STREAM],
+  ['another answer', { 'content-type': 'application/json' }],
+])('a client that takes nothing of %s for streams.idleTimeout has left, and the engine is not blamed', async (_, headers) => {
+  await using edge = await TestEdge.start({
+    yaml: 'host: { runtime: process }\nstreams: { idleTimeout: 200ms }\nmodels: { tiny: { source: org/tiny } }\n',
+  });
+  const floods: Flood[] = [];
+  await using engine = await FakeEngine.start((_request, response) => {
+    response.writeHead(200, headers);
+    floods.push(new Flood(response));
+  });
+  edge.host.serve('tiny', engine.url);
+  const client = await readSlowly(edge, 0);
+  await waitUntil('logged', () => edge.lines.length > 0, 20_000);
+  expect(edge.lines[0]?.fields).toMatchObject({ status: 200, outcome: 'client-left' });
+  expect(edge.lines[0]?.fields).not.toHaveProperty('brokenBy');
+  expect(edge.lines[0]?.level).toBe('info');
+  expect(edge.host.inFlight()).toBe(0);
+  client.socket.resume();
+  await client.over();
+});
+
 /** An answer that goes on as fast as it is taken. */
 class Flood {
   readonly #response: ServerResponse;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { statusOf } from '../testing/http-message.ts';
 import { RawEngine } from '../testing/raw-engine.ts';
@@ -139,6 +140,42 @@ describe('an engine that is silent', () => {
     expect((await client.message()).body.toString()).toMatch(/"code":"ENGINE_UNRESPONSIVE"\}\}\n\n$/u);
     await (await engine.connection()).over();
   });
+});
+
+describe('an answer that does not go on', () => {
+  test.each([
+    ['behind its head', `${JSON_HEAD}content-length: 20\r\n\r\n`],
+    ['inside its body', `${JSON_HEAD}content-length: 20\r\n\r\n{"a":`],
+    ['inside a chunk', `${JSON_HEAD}transfer-encoding: chunked\r\n\r\n20\r\n{"a":`],
+  ])('%s and is no stream is cut after streams.idleTimeout, so that nobody takes it for whole', async (_, begin) => {
+    await using edge = await TestEdge.start({ yaml: impatient });
+    await using engine = await RawEngine.answering(begin);
+    edge.host.serve('tiny', engine.url);
+    using client = await RawSocket.connect(edge.port);
+    client.write(POST);
+    await expect(client.message()).rejects.toThrow('the connection ended');
+    await (await engine.connection()).over();
+    await waitUntil('logged', () => edge.lines.length > 0);
+    expect(edge.lines[0]?.fields).toMatchObject({ outcome: 'broken', code: 'ENGINE_UNRESPONSIVE', brokenBy: 'engine-silent' });
+    expect(edge.host.inFlight()).toBe(0);
+  });
+});
+
+test('the time that a client takes to send its body is none that the engine is waited for', async () => {
+  await using edge = await TestEdge.start({ yaml: `${impatient}bodies: { retryLimit: 64KiB }\n` });
+  await using engine = await RawEngine.start();
+  edge.host.serve('tiny', engine.url);
+  using client = await RawSocket.connect(edge.port);
+  const body = JSON.stringify({ model: 'tiny', image: 'x'.repeat(200_000) });
+  client.write(`POST /v1/chat/completions HTTP/1.1\r\nHost: edge\r\nContent-Length: ${body.length}\r\n\r\n`);
+  for (let at = 0; at < body.length; at += 50_000) {
+    client.write(body.slice(at, at + 50_000));
+    await sleep(120);
+  }
+  const connection = await engine.connection();
+  expect((await connection.message()).body.length).toBe(body.length);
+  expect(statusOf(await client.message())).toBe(504);
+  await connection.over();
 });
 
 describe('a client that leaves', () => {
