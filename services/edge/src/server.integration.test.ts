@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { chunkFrame, FakeEngine } from './testing/fake-engine.ts';
+import { statusOf, valuesOf } from './testing/http-message.ts';
+import { RawSocket } from './testing/raw-socket.ts';
 import { TestEdge } from './testing/test-edge.ts';
 import { waitUntil } from './testing/wait-until.ts';
 
@@ -23,6 +25,33 @@ test('a stream in flight is finished while the edge stops, and new connections a
   expect(await stream.text()).toBe(`${chunkFrame('tiny', 'one')}data: [DONE]\n\n`);
   await closing;
   expect(edge.host.inFlight()).toBe(0);
+});
+
+test.each([
+  ['plain requests', 'POST /v1/completions HTTP/1.1\r\nhost: e\r\ncontent-length: 16\r\n\r\n{"model":"tiny"}'],
+  [
+    'requests that Node reads',
+    'POST /v1/completions HTTP/1.1\r\nhost: e\r\ntransfer-encoding: chunked\r\n\r\n10\r\n{"model":"tiny"}\r\n0\r\n\r\n',
+  ],
+  ['requests for Berth itself', 'GET /health/live HTTP/1.1\r\nhost: e\r\n\r\n'],
+])('a kept connection with %s is served once more while the edge stops, and told that it ends', async (_, asking) => {
+  await using edge = await TestEdge.start();
+  await using engine = await FakeEngine.start((_request, response) => response.writeHead(200).end('{}'));
+  edge.host.serve('tiny', engine.url);
+  const clients = await Promise.all(Array.from({ length: 10 }, () => RawSocket.connect(edge.port)));
+  for (const client of clients) {
+    client.write(asking);
+    expect(valuesOf((await client.message()).headers, 'connection')).toEqual(['keep-alive']);
+  }
+  for (const client of clients) client.write(asking);
+  const closing = edge.close(10_000);
+  for (const client of clients) {
+    const answer = await client.message();
+    expect([statusOf(answer), valuesOf(answer.headers, 'connection')]).toEqual([200, ['close']]);
+    await client.over();
+    client.end();
+  }
+  await closing;
 });
 
 test('what is still in flight after the grace is cut, at the engine too, and who waits for a model is told to come back', async () => {

@@ -28,6 +28,8 @@ const HEAD_TIMEOUT_MS = 60_000;
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 /** How often connections that have become idle are closed while the server goes. */
 const SWEEP_MS = 50;
+/** How long idle ones are left open then: clients that are about to use theirs are served once more, and told that it ends. */
+const NOTICE_MS = 100;
 /** The rest of the grace is for telling those who wait that they must come back. */
 const GRACE_FOR_ENGINES = 0.8;
 
@@ -46,6 +48,7 @@ export function createEdgeServer(app: EdgeApp): Server {
     const refusal = refusalOf(incoming);
     if (refusal !== null) return answerRefusal(refusal, outgoing);
     if (outgoing.socket === null) closeWithConnection(incoming, outgoing);
+    if (!server.listening) outgoing.shouldKeepAlive = false;
     if (!app.engine.take(incoming, outgoing)) void serve(incoming, outgoing);
   };
   const server = new EdgeServer(
@@ -74,6 +77,8 @@ export function createEdgeServer(app: EdgeApp): Server {
 /** Node's server behind the connections whose requests are all plain. Those it knows of by itself are the ones handed over to it. */
 class EdgeServer extends Server {
   readonly #plain: PlainConnections;
+  /** By `performance.now()`. */
+  #noticedUntilMs = 0;
 
   constructor({ engine, plainBodyBytes }: EdgeApp, options: ServerOptions, take: RequestListener) {
     super(options, take);
@@ -91,7 +96,14 @@ class EdgeServer extends Server {
     this.removeAllListeners('connection').on('connection', (socket) => this.#plain.accept(socket));
   }
 
+  override close(callback?: (error?: Error) => void): this {
+    this.#noticedUntilMs = performance.now() + NOTICE_MS;
+    this.#plain.endWithAnswers();
+    return super.close(callback);
+  }
+
   override closeIdleConnections(): void {
+    if (performance.now() < this.#noticedUntilMs) return;
     super.closeIdleConnections();
     this.#plain.closeIdle();
   }
@@ -146,13 +158,14 @@ export async function listen(server: Server, { host, port }: { readonly host: st
 }
 
 /**
- * Accepts nothing more, lets requests in flight end for so long, then cuts what is left. `onGraceEnding` is called in time for answers to
- * those whose requests no engine has yet.
+ * Accepts no further connection, ends those it has behind their next answer, or when they are idle, and cuts what is left after so long.
+ * `onGraceEnding` is called in time for answers to those whose requests no engine has yet.
  */
 export async function closeGracefully(server: Server, graceMs: number, onGraceEnding: () => void): Promise<void> {
   const closed = once(server, 'close');
   server.close();
-  const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_MS);
+  // Behind the reads of the same turn: a connection on which a request has come is not idle.
+  const sweep = setInterval(() => setImmediate(() => server.closeIdleConnections()), SWEEP_MS);
   const ending = setTimeout(onGraceEnding, graceMs * GRACE_FOR_ENGINES);
   const cut = setTimeout(() => server.closeAllConnections(), graceMs);
   try {

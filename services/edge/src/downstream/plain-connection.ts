@@ -14,11 +14,18 @@ const MOST_PIECES = 64;
 const MOST_AHEAD_BYTES = 64 * 1024;
 const LAST_CHUNK = '0\r\n\r\n';
 
-export interface PlainConnectionParts extends PlainLimits {
-  /** What every head says of the connection, in lines, with the empty line that ends it. */
-  readonly keepAliveHeaders: string;
+/** What becomes of a connection behind an answer. */
+export interface ConnectionTerms {
+  readonly ends: boolean;
+  /** What a head says of it, in lines, with the empty line that ends the head. */
+  readonly headers: string;
   /** The same where the body goes in chunks. */
   readonly chunkedHeaders: string;
+}
+
+export interface PlainConnectionParts extends PlainLimits {
+  /** As they are now. */
+  readonly terms: () => ConnectionTerms;
   /** Serves a request, whose answer is written to `sink`. */
   readonly serve: (request: PlainRequest, sink: AnswerSink) => void;
   /** Takes the connection over, at the begin of a request; everything read of it is in the socket again. */
@@ -46,6 +53,10 @@ export class PlainConnection implements AnswerSink {
   /** With fewer bytes, it is not worth a look. */
   #wanted = 0;
   #serving = false;
+  /** The answer says that it is the last. */
+  #isLast = false;
+  /** It is out: what comes is thrown away, until the client closes too. A connection that is closed with bytes unread is reset, which can overtake the answer. */
+  #ended = false;
   #handedOver = false;
   #onLeft: (() => void) | null = null;
   /** The head, until it goes out. */
@@ -59,8 +70,9 @@ export class PlainConnection implements AnswerSink {
   }
 
   /** It serves until its client has taken the answer. */
-  get state(): 'idle' | 'reading' | 'serving' {
+  get state(): 'idle' | 'reading' | 'serving' | 'ended' {
     if (this.#serving || this.#socket.writableLength > 0) return 'serving';
+    if (this.#ended) return 'ended';
     return this.#bytes === 0 ? 'idle' : 'reading';
   }
 
@@ -86,7 +98,9 @@ export class PlainConnection implements AnswerSink {
   begin({ status, statusText, headers, hasLength, hasDate }: SinkHead, flush: boolean): void {
     this.#framesChunks = !hasLength && status !== 204 && status !== 304;
     const date = hasDate ? '' : `date: ${httpDate()}\r\n`;
-    const ofConnection = this.#framesChunks ? this.#parts.chunkedHeaders : this.#parts.keepAliveHeaders;
+    const terms = this.#parts.terms();
+    this.#isLast = terms.ends;
+    const ofConnection = this.#framesChunks ? terms.chunkedHeaders : terms.headers;
     this.#head = startLine(status, statusText) + headers + date + ofConnection;
     if (flush) this.#socket.write(this.#takeHead(), 'latin1');
   }
@@ -129,6 +143,7 @@ export class PlainConnection implements AnswerSink {
   }
 
   readonly #onData = (piece: Buffer): void => {
+    if (this.#ended) return;
     this.#pieces.push(piece);
     this.#bytes += piece.length;
     if (!this.#serving) return this.#read();
@@ -178,9 +193,16 @@ export class PlainConnection implements AnswerSink {
     this.#serving = false;
     this.#onLeft = null;
     this.sweeps = 0;
-    if (this.#bytes > 0) this.#read();
+    if (this.#isLast) this.#end();
+    else if (this.#bytes > 0) this.#read();
     const isFarAhead = this.#serving && this.#bytes > MOST_AHEAD_BYTES;
     if (!this.#handedOver && !isFarAhead && this.#socket.isPaused()) this.#socket.resume();
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#takeRead();
+    this.#socket.end();
   }
 
   /** The client says no more. One that waits for an answer has left: those who give up and those who only stop sending look the same. */

@@ -145,6 +145,28 @@ describe('PlainConnections', () => {
     expect(socket.destroyed).toBe(true);
   });
 
+  it('ends a connection behind the answer that says so, and closes it when its client does, or soon', async () => {
+    for (const clientCloses of [true, false]) {
+      const { socket, sinks, connections } = started();
+      socket.push(REQUEST + REQUEST);
+      await turn();
+      connections.endWithAnswers();
+      sinks[0]?.begin({ status: 200, statusText: '', headers: 'content-length: 2\r\n', hasLength: true, hasDate: true }, false);
+      sinks[0]?.end(Buffer.from('{}'));
+      await turn();
+      expect(socket.written).toBe('HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}');
+      expect([socket.writableEnded, sinks.length]).toEqual([true, 1]);
+      socket.push(REQUEST);
+      connections.closeIdle();
+      await turn();
+      expect([socket.destroyed, sinks.length]).toEqual([false, 1]);
+      if (clientCloses) socket.push(null);
+      else await vi.advanceTimersByTimeAsync(2000);
+      await turn();
+      expect(socket.destroyed).toBe(true);
+    }
+  });
+
   it('closes everything when it must', async () => {
     const { socket, connections } = started();
     socket.push(REQUEST);

@@ -1,12 +1,14 @@
 import type { Socket } from 'node:net';
 import { PlainConnection } from './plain-connection.ts';
-import type { PlainConnectionParts } from './plain-connection.ts';
+import type { ConnectionTerms, PlainConnectionParts } from './plain-connection.ts';
 
 const SWEEP_MS = 1000;
 /** Some of a request that has come no further is handed over: whoever takes it has deadlines for heads and bodies. */
 const READING_SWEEPS = 2;
+/** How long a client may take to close a connection that has ended. */
+const ENDED_SWEEPS = 1;
 
-export type PlainConnectionsParts = Omit<PlainConnectionParts, 'keepAliveHeaders' | 'chunkedHeaders' | 'onClosed'> & {
+export type PlainConnectionsParts = Omit<PlainConnectionParts, 'terms' | 'onClosed'> & {
   readonly keepAliveMs: number;
 };
 
@@ -15,22 +17,23 @@ export class PlainConnections {
   readonly #parts: PlainConnectionParts;
   readonly #all = new Set<PlainConnection>();
   readonly #idleSweeps: number;
+  #terms: ConnectionTerms;
   #sweep: NodeJS.Timeout | null = null;
 
   constructor({ keepAliveMs, ...parts }: PlainConnectionsParts) {
     this.#idleSweeps = keepAliveMs / SWEEP_MS;
-    const keepAlive = `connection: keep-alive\r\nkeep-alive: timeout=${Math.floor(keepAliveMs / 1000)}\r\n`;
-    this.#parts = {
-      ...parts,
-      keepAliveHeaders: `${keepAlive}\r\n`,
-      chunkedHeaders: `${keepAlive}transfer-encoding: chunked\r\n\r\n`,
-      onClosed: (connection) => this.#all.delete(connection),
-    };
+    this.#terms = termsOf(`connection: keep-alive\r\nkeep-alive: timeout=${Math.floor(keepAliveMs / 1000)}\r\n`, false);
+    this.#parts = { ...parts, terms: () => this.#terms, onClosed: (connection) => this.#all.delete(connection) };
   }
 
   accept(socket: Socket): void {
     this.#all.add(new PlainConnection(socket, this.#parts));
     if (this.#sweep === null) this.#sweep = setTimeout(this.#sweepAll, SWEEP_MS).unref();
+  }
+
+  /** From now on each connection ends behind its answer, and the answer says so. */
+  endWithAnswers(): void {
+    this.#terms = termsOf('connection: close\r\n', true);
   }
 
   /** Closes those that wait for nothing. */
@@ -45,9 +48,15 @@ export class PlainConnections {
   readonly #sweepAll = (): void => {
     for (const connection of this.#all) {
       connection.sweeps += 1;
-      if (connection.state === 'idle' && connection.sweeps > this.#idleSweeps) connection.destroy();
-      else if (connection.state === 'reading' && connection.sweeps > READING_SWEEPS) connection.handOver();
+      const { state, sweeps } = connection;
+      if (state === 'idle' && sweeps > this.#idleSweeps) connection.destroy();
+      else if (state === 'ended' && sweeps > ENDED_SWEEPS) connection.destroy();
+      else if (state === 'reading' && sweeps > READING_SWEEPS) connection.handOver();
     }
     this.#sweep = this.#all.size === 0 ? null : setTimeout(this.#sweepAll, SWEEP_MS).unref();
   };
+}
+
+function termsOf(headers: string, ends: boolean): ConnectionTerms {
+  return { ends, headers: `${headers}\r\n`, chunkedHeaders: `${headers}transfer-encoding: chunked\r\n\r\n` };
 }
