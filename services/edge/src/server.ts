@@ -132,7 +132,8 @@ function closeWithConnection(incoming: IncomingMessage, outgoing: ServerResponse
     outgoing.destroyed = true;
     outgoing.emit('close');
   };
-  incoming.socket.once('close', closed);
+  // As many may be queued as the client sends ahead.
+  incoming.socket.setMaxListeners(0).once('close', closed);
   outgoing.once('socket', () => incoming.socket.off('close', closed));
 }
 

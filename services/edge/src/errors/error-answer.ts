@@ -11,6 +11,8 @@ export interface ErrorAnswer {
 
 /** What goes wrong inside a stream, in our form or as an engine told it. */
 export interface StreamFault {
+  /** The HTTP status of an answer that says the same. */
+  readonly status: number;
   readonly message: string;
   readonly type: string;
   readonly param: string | null;
@@ -30,9 +32,9 @@ const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {
 
 /** The failure in OpenAI's words. */
 export function faultOf(failure: FailureShape): StreamFault {
-  const { type, code } = HTTP_ERRORS[failure.code];
+  const { status, type, code } = HTTP_ERRORS[failure.code];
   const param = failure.details?.['param'];
-  return { message: failure.message, type, param: typeof param === 'string' ? param : null, code };
+  return { status, message: failure.message, type, param: typeof param === 'string' ? param : null, code };
 }
 
 /**
@@ -47,11 +49,12 @@ export function errorAnswer(failure: FailureShape, dialect: Dialect): ErrorAnswe
   // A 401 must say how to authenticate (RFC 9110 §15.5.2), a Bearer challenge with at least one parameter (RFC 6750 §3).
   if (status === 401) extra.push('www-authenticate', 'Bearer realm="Berth"');
   if (status >= 500 && !failure.retryable) extra.push('x-should-retry', 'false');
-  return answerOf(status, faultOf(failure), dialect, extra);
+  return answerOf(faultOf(failure), dialect, extra);
 }
 
 /** What a client learns of a bug. */
 export const UNEXPECTED_FAULT: StreamFault = {
+  status: 500,
   message: 'Berth failed on this request in a way it does not expect; its log tells more.',
   type: 'server_error',
   param: null,
@@ -60,7 +63,7 @@ export const UNEXPECTED_FAULT: StreamFault = {
 
 /** The answer to a request on which a bug showed. */
 export function unexpectedAnswer(dialect: Dialect): ErrorAnswer {
-  return answerOf(500, UNEXPECTED_FAULT, dialect, []);
+  return answerOf(UNEXPECTED_FAULT, dialect, []);
 }
 
 /**
@@ -68,18 +71,25 @@ export function unexpectedAnswer(dialect: Dialect): ErrorAnswer {
  * `event: error`, and the responses API has an `error` event of its own. No `[DONE]` follows.
  */
 export function errorFrame(fault: StreamFault, dialect: Dialect): string {
-  if (dialect === 'messages') return `event: error\ndata: ${JSON.stringify(anthropicBody(fault, null))}\n\n`;
-  if (dialect === 'openai') return `data: ${JSON.stringify({ error: fault })}\n\n`;
+  if (dialect === 'messages') return `event: error\ndata: ${JSON.stringify(anthropicBody(fault))}\n\n`;
+  if (dialect === 'openai') return `data: ${JSON.stringify(openaiBody(fault))}\n\n`;
   const { code, message, param } = fault;
   return `event: error\ndata: ${JSON.stringify({ type: 'error', code, message, param, sequence_number: 0 })}\n\n`;
 }
 
-function answerOf(status: number, fault: StreamFault, dialect: Dialect, extra: readonly string[]): ErrorAnswer {
-  const body = JSON.stringify(dialect === 'messages' ? anthropicBody(fault, status) : { error: fault });
-  return { status, headers: ['content-type', 'application/json', 'content-length', String(Buffer.byteLength(body)), ...extra], body };
+function answerOf(fault: StreamFault, dialect: Dialect, extra: readonly string[]): ErrorAnswer {
+  const body = JSON.stringify(dialect === 'messages' ? anthropicBody(fault) : openaiBody(fault));
+  return {
+    status: fault.status,
+    headers: ['content-type', 'application/json', 'content-length', String(Buffer.byteLength(body)), ...extra],
+    body,
+  };
 }
 
-function anthropicBody(fault: StreamFault, status: number | null): object {
-  const type = (status === null ? undefined : ANTHROPIC_TYPES[status]) ?? 'api_error';
-  return { type: 'error', error: { type, message: fault.message } };
+function openaiBody({ message, type, param, code }: StreamFault): object {
+  return { error: { message, type, param, code } };
+}
+
+function anthropicBody({ status, message }: StreamFault): object {
+  return { type: 'error', error: { type: ANTHROPIC_TYPES[status] ?? 'api_error', message } };
 }

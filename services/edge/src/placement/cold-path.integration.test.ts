@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { asId } from '@berth/core';
 import type { ModelName, PlacementStatus } from '@berth/core';
@@ -18,6 +19,18 @@ describe('a request for a model that is not ready', () => {
     expect(await answer.text()).toBe(completionBody('tiny'));
     expect(answer.headers.get('server-timing')).toMatch(/^queue;dur=\d+, place;dur=\d+$/u);
     expect(edge.host.waiters).toBe(0);
+  });
+
+  test('is sent once its model is ready, though the registry does not say when that started', async () => {
+    await using edge = await TestEdge.start();
+    await using engine = await FakeEngine.start(chatHandler('tiny'));
+    const asking = edge.post('/v1/chat/completions', { model: 'tiny' });
+    await waitUntil('waiting', () => edge.host.placing === 1);
+    edge.host.reading = new Promise(() => undefined);
+    // What was read before is too old by then.
+    await sleep(150);
+    edge.host.serve('tiny', engine.url);
+    expect((await asking).status).toBe(200);
   });
 
   test('shares one placement with all others of this edge', async () => {
@@ -182,6 +195,23 @@ describe('a stream for a model that is not ready', () => {
     expect(text).not.toContain('[DONE]');
   });
 
+  test.each([
+    [400, 'invalid_request_error'],
+    [503, 'overloaded_error'],
+    [500, 'api_error'],
+  ])("is told of an engine's plain %i in Anthropic's words once it has comments", async (status, type) => {
+    await using edge = await TestEdge.start();
+    const error = { type, message: 'max_tokens: too large' };
+    await using engine = await FakeEngine.start((_, response) =>
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ type: 'error', error })),
+    );
+    const answer = await edge.post('/v1/messages', { model: 'tiny', stream: true });
+    edge.host.serve('tiny', engine.url);
+    expect(await answer.text()).toMatch(
+      new RegExp(`\n\nevent: error\ndata: ${RegExp.escape(JSON.stringify({ type: 'error', error }))}\n\n$`, 'u'),
+    );
+  });
+
   test("keeps an engine's own status while it has no comments", async () => {
     await using edge = await TestEdge.start({ yaml: TEST_CATALOG.replace('heartbeatAfter: 100ms', 'heartbeatAfter: 1m') });
     await using engine = await FakeEngine.start((_, response) =>
@@ -214,7 +244,7 @@ describe('a stream for a model that is not ready', () => {
     await using edge = await TestEdge.start();
     const answer = await edge.post('/v1/messages', { model: 'tiny', stream: true }, { prefer: 'wait=1' });
     const text = await answer.text();
-    expect(text).toMatch(/^(?:: berth .*\n\n)+event: error\ndata: \{"type":"error"/u);
+    expect(text).toMatch(/^(?:: berth .*\n\n)+event: error\ndata: \{"type":"error","error":\{"type":"overloaded_error"/u);
     expect(edge.host.wishes).toHaveLength(1);
   });
 });

@@ -14,6 +14,8 @@ import type { WishList } from './wish-list.ts';
 const LONGEST_RETRY_AFTER_MS = 120_000;
 /** What a client is told when its wait is over is not older than this. */
 const TOLD_FROM_MS = 100;
+/** A request that may be sent is held up no longer than this for what its client is told of the start. */
+const LONGEST_NOTE_MS = 250;
 /** `Retry-After` where no time was learned. */
 const UNKNOWN_RETRY_AFTER_MS = 30_000;
 /** `Retry-After` of a model that is ready. */
@@ -93,7 +95,10 @@ export class EndpointWaits {
     try {
       const leased = await this.#lease(model);
       const waited = leased === null ? await this.#queue(wait, over.signal) : { slot: leased, turn: null };
-      if (leased === null && !wait.timing.sawStart) await this.#noteStart(wait, waited.slot);
+      if (leased === null && !wait.timing.sawStart) {
+        const tooLong = sleep(LONGEST_NOTE_MS, undefined, { signal: over.signal }).catch(() => undefined);
+        await Promise.race([this.#noteStart(wait, waited.slot), tooLong]);
+      }
       this.#parts.wishes.fulfilled(model);
       return waited;
     } catch (error) {
@@ -166,9 +171,10 @@ export class EndpointWaits {
 
   /** What a client is told whose wait is over, after its wish was left. */
   async #comeBack(wait: EndpointWait): Promise<OperationalError> {
-    const { watch, wishes, logger } = this.#parts;
+    const { watch, wishes, logger, nowMs } = this.#parts;
+    const waitedMs = nowMs() - wait.arrivedAtMs;
     const view = await watch.read({ maxAgeMs: TOLD_FROM_MS }).catch(() => watch.latest);
-    const failure = comeBackFailure(view, wait);
+    const failure = comeBackFailure(view, wait, waitedMs);
     await wishes
       .leave(wait, failure.retryAfterMs ?? UNKNOWN_RETRY_AFTER_MS)
       .catch((error: unknown) => logger.warn({ model: wait.model, err: error }, 'wish lost'));
@@ -176,13 +182,13 @@ export class EndpointWaits {
   }
 }
 
-function comeBackFailure(view: PlacementView | null, wait: EndpointWait): OperationalError {
+function comeBackFailure(view: PlacementView | null, wait: EndpointWait, waitedMs: number): OperationalError {
   const { model } = wait;
-  const waited = wait.deadlineAtMs - wait.arrivedAtMs;
+  const waited = Math.round(waitedMs / 1000);
   const progress = view === null ? null : discreet(progressOf(view, model, { waiting: true }), wait.mayUse);
   const learnedMs = progress?.etaMs ?? null;
   const retryAfterMs = Math.min(LONGEST_RETRY_AFTER_MS, Math.max(1000, learnedMs ?? UNKNOWN_RETRY_AFTER_MS));
-  const details = { model, waitMs: waited, etaMs: learnedMs, phase: progress?.phase ?? null };
+  const details = { model, waitMs: Math.round(waitedMs), etaMs: learnedMs, phase: progress?.phase ?? null };
   if (progress?.state === 'ready') {
     return new OperationalError({
       code: 'MODEL_LOADING',
@@ -205,7 +211,7 @@ function comeBackFailure(view: PlacementView | null, wait: EndpointWait): Operat
   if (view !== null && view.leader === null) {
     return new OperationalError({
       code: 'ORCHESTRATOR_UNAVAILABLE',
-      message: `${model} could not be placed within ${Math.round(waited / 1000)} s: no orchestrator is running. Start one; the wish for the model is kept for it.`,
+      message: `${model} could not be placed within ${waited} s: no orchestrator is running. Start one; the wish for the model is kept for it.`,
       retryable: true,
       retryAfterMs,
       details,
@@ -214,7 +220,7 @@ function comeBackFailure(view: PlacementView | null, wait: EndpointWait): Operat
   const why = wait.right === 'place' ? ', and this key may not stop models to make room (it lacks the right `displace`)' : '';
   return new OperationalError({
     code: 'NO_CAPACITY_NOW',
-    message: `${model} could not be placed within ${Math.round(waited / 1000)} s: ${progress === null ? 'how it goes on is not known' : inTheWayOf(progress)}${why}. Its place in the queue is kept; ask again after Retry-After.`,
+    message: `${model} could not be placed within ${waited} s: ${progress === null ? 'how it goes on is not known' : inTheWayOf(progress)}${why}. Its place in the queue is kept; ask again after Retry-After.`,
     retryable: true,
     retryAfterMs,
     details,

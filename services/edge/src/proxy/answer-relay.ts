@@ -148,6 +148,7 @@ function withStreamHeaders(headers: string): string {
 /** An engine's answer that is no stream, in the words of a stream error. Its own words are kept where it follows OpenAI's form. */
 function engineFault(status: number, body: Buffer): StreamFault {
   const fallback: StreamFault = {
+    status,
     message: `The engine answered with status ${status} and no event stream.`,
     type: status < 500 ? 'invalid_request_error' : 'server_error',
     param: null,
@@ -160,6 +161,7 @@ function engineFault(status: number, body: Buffer): StreamFault {
     if (typeof message !== 'string') return fallback;
     const [type, param, code] = [field(error, 'type'), field(error, 'param'), field(error, 'code')];
     return {
+      status,
       message,
       type: typeof type === 'string' ? type : fallback.type,
       param: typeof param === 'string' ? param : null,

@@ -24,7 +24,7 @@ export class EngineProxy {
   constructor(parts: EngineProxyParts) {
     this.#parts = parts;
     this.#heldBodies = new ByteBudget(parts.protocol.bodies.waitingBytes);
-    this.#bodyLimits = { ...parts.protocol.bodies, idleTimeoutMs: parts.protocol.requests.bodyIdleTimeoutMs };
+    this.#bodyLimits = { ...parts.protocol.bodies, limitSetting: 'bodies.limit', idleTimeoutMs: parts.protocol.requests.bodyIdleTimeoutMs };
   }
 
   /** `target`: path and query, as the engine gets them. Never rejects: failures are answered. */

@@ -46,6 +46,31 @@ describe('EventStreamWatch', () => {
     },
   );
 
+  it('notices an error frame wherever its bytes are cut, and behind the same words in text', () => {
+    const text = 'data: {"text":"event: error"}\n\n';
+    for (const frame of ['data: {"error": {"message": "gone"}}\n\n', 'event: error\ndata: {}\n\n', 'data: {"type":"error"}\n\n']) {
+      const stream = text + frame;
+      for (let one = 0; one <= stream.length; one += 1) {
+        for (let other = one; other <= stream.length; other += 1) {
+          const watch = new EventStreamWatch();
+          for (const piece of [stream.slice(0, one), stream.slice(one, other), stream.slice(other)]) feed(watch, piece);
+          expect(watch.sawError, JSON.stringify([stream.slice(0, one), stream.slice(one, other)])).toBe(true);
+        }
+      }
+    }
+  });
+
+  it('takes no part of a line for one, wherever it is cut', () => {
+    const line = 'data: {"text":"data: {"error" event: error data: {"type":"error""}\n\n';
+    for (let one = 0; one <= line.length; one += 1) {
+      for (let other = one; other <= line.length; other += 1) {
+        const watch = new EventStreamWatch();
+        for (const piece of [line.slice(0, one), line.slice(one, other), line.slice(other)]) feed(watch, piece);
+        expect(watch.sawError).toBe(false);
+      }
+    }
+  });
+
   it('does not take generated text for an error frame', () => {
     const watch = new EventStreamWatch();
     feed(watch, `data: ${JSON.stringify({ choices: [{ delta: { content: 'data: {"error" and event: error' } }] })}\n\n`);

@@ -2,8 +2,14 @@ const COLON = 0x3a;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
-/** How an engine tells an error inside a stream (vLLM 0.32.0 with a space after the colon; others write compact JSON). */
+/**
+ * How a line begins with which an engine tells an error inside a stream (vLLM 0.32.0 with a space after the colon; others write compact JSON).
+ * At the begin of a line only: inside JSON their quotes would be escaped.
+ */
 const ERROR_MARKS = ['data: {"error"', 'event: error', 'data: {"type":"error"'];
+const LONGEST_MARK = Math.max(...ERROR_MARKS.map(({ length }) => length));
+/** Longer than any. */
+const NO_MARK = ' '.repeat(LONGEST_MARK);
 /** What all of them have in them, so that one search tells that a piece has none. */
 const ERROR = Buffer.from('error');
 
@@ -17,6 +23,8 @@ export class EventStreamWatch {
   /** The last four bytes as one number: a piece that is kept would keep all of its memory alive, once for every open stream. */
   #tail = 0x0a0a;
   #sawError = false;
+  /** The begin of the line under way, as far as it may be that of a mark; `null`: it is none. */
+  #lineBegin: string | null = '';
 
   /** The engine put an error frame into the stream. `[DONE]` follows it all the same (vLLM 0.32.0, measured). */
   get sawError(): boolean {
@@ -31,10 +39,22 @@ export class EventStreamWatch {
   /** Reads the next piece; true when it carries data, false for comments and empty lines alone. */
   feed(piece: Buffer): boolean {
     if (piece.length === 0) return false;
-    if (!this.#sawError && piece.includes(ERROR)) this.#sawError = ERROR_MARKS.some((mark) => isLine(piece, mark));
+    if (!this.#sawError) this.#lookForError(piece);
     if (piece.length >= 4) this.#tail = piece.readUInt32BE(piece.length - 4);
     else for (const byte of piece) this.#tail = ((this.#tail << 8) | byte) >>> 0;
     return this.#isWholeData(piece) || this.#hasData(piece);
+  }
+
+  #lookForError(piece: Buffer): void {
+    const begin = this.#lineBegin;
+    this.#sawError = (begin !== null && begin !== '' && beginsWithMark(begin + textOf(piece, 0))) || hasMark(piece, begin === '');
+    if (piece[piece.length - 1] === LINE_FEED) {
+      this.#lineBegin = '';
+      return;
+    }
+    const lineAt = piece.lastIndexOf(LINE_FEED) + 1;
+    const line = (lineAt === 0 ? (begin ?? NO_MARK) : '') + textOf(piece, lineAt);
+    this.#lineBegin = line.length < LONGEST_MARK ? line : null;
   }
 
   /** Lines of which the first is data and the last has ended: what it takes to know where the next piece begins. */
@@ -59,8 +79,17 @@ export class EventStreamWatch {
   }
 }
 
-/** Marks count at the begin of a line only: inside JSON their quotes would be escaped. */
-function isLine(piece: Buffer, mark: string): boolean {
-  const at = piece.indexOf(mark);
-  return at === 0 || (at > 0 && piece[at - 1] === LINE_FEED);
+/** Whether one of the piece's lines begins with a mark; `isAtLine`: so does the piece itself. */
+function hasMark(piece: Buffer, isAtLine: boolean): boolean {
+  if (!piece.includes(ERROR)) return false;
+  return (isAtLine && beginsWithMark(textOf(piece, 0))) || ERROR_MARKS.some((mark) => piece.includes(`\n${mark}`));
+}
+
+function beginsWithMark(text: string): boolean {
+  return ERROR_MARKS.some((mark) => text.startsWith(mark));
+}
+
+/** As much of it as a mark can have. */
+function textOf(piece: Buffer, from: number): string {
+  return piece.toString('latin1', from, from + LONGEST_MARK);
 }

@@ -4,10 +4,9 @@ const waiting = new WeakMap<IncomingMessage, ServerResponse>();
 
 /**
  * Notes a client that sends its body only when it is asked to (`Expect: 100-continue`, RFC 9110 §10.1.1). Unless the body is asked for,
- * the connection ends with the answer: whether the client sends it all the same cannot be told.
+ * Node ends the connection with the answer: whether the client sends it all the same cannot be told.
  */
 export function expectContinue(incoming: IncomingMessage, outgoing: ServerResponse): void {
-  outgoing.shouldKeepAlive = false;
   waiting.set(incoming, outgoing);
 }
 
@@ -17,6 +16,5 @@ export function askForBody(incoming: IncomingMessage): void {
   const outgoing = waiting.get(incoming);
   waiting.delete(incoming);
   if (outgoing === undefined || outgoing.headersSent) return;
-  outgoing.shouldKeepAlive = true;
   outgoing.writeContinue();
 }

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { ByteBudget } from './byte-budget.ts';
 import { RequestBody } from './request-body.ts';
 
-const LIMITS = { limitBytes: 100, retryLimitBytes: 10, idleTimeoutMs: 60_000 };
+const LIMITS = { limitBytes: 100, limitSetting: 'bodies.limit', retryLimitBytes: 10, idleTimeoutMs: 60_000 };
 
 /** As much of a request as a body looks at. */
 function incomingOf(headers: Readonly<Record<string, string>> = {}): PassThrough & IncomingMessage {

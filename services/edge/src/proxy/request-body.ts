@@ -8,6 +8,8 @@ import { askForBody } from './expect-continue.ts';
 export interface BodyLimits {
   /** A longer body is refused with `REQUEST_TOO_LARGE`. */
   readonly limitBytes: number;
+  /** Where an operator can raise that; `null`: nowhere. */
+  readonly limitSetting: string | null;
   /** A body up to this size is kept until the engine answers. */
   readonly retryLimitBytes: number;
   /** Longest time without a byte of it, while it is wanted. */
@@ -214,10 +216,11 @@ export class RequestBody {
   }
 
   #tooLarge(): OperationalError {
-    const { limitBytes } = this.#limits;
+    const { limitBytes, limitSetting } = this.#limits;
+    const remedy = limitSetting === null ? '' : `, or raise ${limitSetting} in berth.yaml`;
     return new OperationalError({
       code: 'REQUEST_TOO_LARGE',
-      message: `The request's body is larger than ${limitBytes} bytes. Send a smaller one, or raise bodies.limit in berth.yaml.`,
+      message: `The request's body is larger than ${limitBytes} bytes. Send a smaller one${remedy}.`,
       retryable: false,
       details: { limitBytes },
     });

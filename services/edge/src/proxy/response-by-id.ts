@@ -60,7 +60,12 @@ export class ResponseById {
     this.#parts = parts;
     const { bodies, requests } = parts.protocol;
     this.#heldBodies = new ByteBudget(bodies.waitingBytes);
-    this.#bodyLimits = { limitBytes: LONGEST_BODY, retryLimitBytes: LONGEST_BODY, idleTimeoutMs: requests.bodyIdleTimeoutMs };
+    this.#bodyLimits = {
+      limitBytes: LONGEST_BODY,
+      limitSetting: null,
+      retryLimitBytes: LONGEST_BODY,
+      idleTimeoutMs: requests.bodyIdleTimeoutMs,
+    };
   }
 
   /** Never rejects: failures are answered, an id that nobody knows with 404. */
@@ -128,6 +133,7 @@ export class ResponseById {
       if (outcome.kind === 'client-left') throw new ClientLeft();
       if (outcome.kind === 'unreached') session.suspect?.(generation);
       if (relay.declined === 'not-here') return false;
+      if (outcome.kind === 'refused' && isOperationalError(outcome.failure)) throw outcome.failure;
       const failure = failing(model, outcome.kind === 'silent' ? 'ENGINE_UNRESPONSIVE' : 'ENGINE_EXITED');
       if (relay.engineStatus === 0) throw failure;
       Object.assign(record, { model, generation });

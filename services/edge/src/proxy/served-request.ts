@@ -120,7 +120,7 @@ export class ServedRequest {
       case 'unreached':
         return;
       case 'refused':
-        throw outcome.failure instanceof UpstreamError ? unreached(model.name, record.attempts, outcome.failure) : outcome.failure;
+        throw outcome.failure instanceof UpstreamError ? unreadable(model.name, outcome.failure) : outcome.failure;
       case 'body-failed':
         if (!outcome.afterFirstByte) throw outcome.failure;
         return this.#broken(relay, outcome.failure);
@@ -173,6 +173,16 @@ function unreached(model: string, attempts: number, cause: Error): OperationalEr
     message: `The endpoint of ${model} ${gone ? 'was gone' : 'could not be reached'} before it answered, in ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}. It is replaced; send the request again.`,
     retryable: true,
     details: { model, attempts },
+    cause,
+  });
+}
+
+function unreadable(model: string, cause: Error): OperationalError {
+  return new OperationalError({
+    code: 'ENGINE_EXITED',
+    message: `The endpoint of ${model} sent what is no whole HTTP answer. Send the request again; if that repeats, look at the engine's log.`,
+    retryable: true,
+    details: { model },
     cause,
   });
 }

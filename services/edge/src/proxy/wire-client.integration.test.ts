@@ -194,6 +194,21 @@ describe('several requests at once on one connection', () => {
   });
 });
 
+test('more requests sent at once than Node lets listen are answered without a warning', async () => {
+  const warnings: string[] = [];
+  const warned = (warning: Error): void => void warnings.push(warning.name);
+  process.on('warning', warned);
+  await using edge = await TestEdge.start();
+  await using engine = await RawEngine.answering(OK);
+  edge.host.serve('tiny', engine.url);
+  using client = await RawSocket.connect(edge.port);
+  client.write(`${HEAD}Transfer-Encoding: chunked\r\n\r\n10\r\n${BODY}\r\n0\r\n\r\n`.repeat(30));
+  for (let n = 0; n < 30; n += 1) expect(statusOf(await client.message())).toBe(200);
+  await new Promise(setImmediate);
+  process.off('warning', warned);
+  expect(warnings).toEqual([]);
+});
+
 describe('100 Continue', () => {
   test('is sent once the body is wanted, and the connection goes on', async () => {
     await using edge = await TestEdge.start();
@@ -206,6 +221,18 @@ describe('100 Continue', () => {
       client.write(BODY);
       expect((await client.message()).body.toString()).toBe('{}');
     }
+  });
+
+  test('keeps no connection that its client wants to end', async () => {
+    await using edge = await TestEdge.start();
+    await using engine = await RawEngine.answering(OK);
+    edge.host.serve('tiny', engine.url);
+    using client = await RawSocket.connect(edge.port);
+    client.write(expecting(BODY.length).replace('Host', 'Connection: close\r\nHost'));
+    expect((await client.message()).startLine).toBe('HTTP/1.1 100 Continue');
+    client.write(BODY);
+    expect(valuesOf((await client.message()).headers, 'connection')).toEqual(['close']);
+    expect(await client.rest()).toBe('');
   });
 
   test.each([

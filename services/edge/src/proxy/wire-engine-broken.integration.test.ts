@@ -42,7 +42,9 @@ describe('what is no HTTP answer', () => {
     client.write(POST);
     const told = await client.message();
     expect(statusOf(told)).toBe(502);
-    expect(JSON.parse(told.body.toString())).toMatchObject({ error: { code: 'ENGINE_EXITED', type: 'server_error' } });
+    expect(JSON.parse(told.body.toString())).toMatchObject({
+      error: { code: 'ENGINE_EXITED', type: 'server_error', message: expect.stringContaining('no whole HTTP answer') },
+    });
     await waitUntil('connections closed', () => engine.connections.every(({ closed, peerEnded }) => closed || peerEnded));
     expect(engine.connections.length).toBeLessThanOrEqual(3);
     expect(edge.host.inFlight()).toBe(0);

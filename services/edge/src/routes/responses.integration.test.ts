@@ -13,6 +13,7 @@ const unknownHere: EngineHandler = (_, response) =>
     .end('{"error":{"message":"Response with id \'resp_1\' not found.","type":"invalid_request_error","param":"response_id","code":404}}');
 const knows: EngineHandler = (_, response) =>
   response.writeHead(200, { 'content-type': 'application/json', 'x-engine': 'yes' }).end(JSON.stringify(STORED));
+const redirects: EngineHandler = (_, response) => response.writeHead(307, { location: 'http://10.0.0.7:8000/' }).end();
 
 /** An edge with two models that are ready; `plain` was used last. */
 async function twoModels(handlers: { readonly tiny: EngineHandler; readonly plain: EngineHandler }) {
@@ -118,6 +119,19 @@ describe('a stored response', () => {
     expect((await client.responses.cancel('resp_1')).id).toBe('resp_1');
     host.tiny.handler = unknownHere;
     await expect(client.responses.retrieve('resp_2')).rejects.toBeInstanceOf(NotFoundError);
+  });
+
+  test('is told of a redirect that its engine answers with as that', async () => {
+    await using host = await twoModels({ tiny: redirects, plain: unknownHere });
+    const answer = await host.get();
+    expect([answer.status, errorEnvelopeSchema.parse(await answer.json()).error.code]).toEqual([502, 'ENGINE_REDIRECTED']);
+  });
+
+  test('is cancelled with a small body only, whatever the limit of others is', async () => {
+    await using host = await twoModels({ tiny: knows, plain: unknownHere });
+    const answer = await fetch(`${host.edge.url}/v1/responses/resp_1/cancel`, { method: 'POST', body: 'x'.repeat(70_000) });
+    const { message } = errorEnvelopeSchema.parse(await answer.json()).error;
+    expect([answer.status, message]).toEqual([413, "The request's body is larger than 65536 bytes. Send a smaller one."]);
   });
 
   test('is let go at its engine when the client leaves', async () => {

@@ -58,6 +58,8 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
   readonly joinedWith: PlacementRight[] = [];
   leader: LeaderView | null = { id: 'orchestrator', epoch: '1', sinceMs: 0, host: null };
   redisAway = false;
+  /** What readings of the registry wait for. */
+  reading: Promise<void> = Promise.resolve();
   synced = true;
   failingSinceMs: number | null = null;
   maxWaiters = Number.POSITIVE_INFINITY;
@@ -209,6 +211,7 @@ export class FakeHost implements EdgeSession, PlacementClient, RegistryReader {
 
   async read(): Promise<RegistryState> {
     this.#answer();
+    await this.reading;
     return {
       nowMs: Date.now(),
       endpoints: this.endpoints,
