@@ -17,6 +17,7 @@ import { ResponseById } from './proxy/response-by-id.ts';
 import { canonicalPath } from './proxy/request-path.ts';
 import { Upstreams } from './upstream/upstreams.ts';
 import { adminModels } from './routes/admin-models.ts';
+import { BOARD_PATH } from './routes/admin-queues.ts';
 import { adminState } from './routes/admin-state.ts';
 import { engineRoutes, otherMethod } from './routes/engine.ts';
 import type { EngineRoutes } from './routes/engine.ts';
@@ -109,11 +110,11 @@ export function createEdgeApp(parts: EdgeAppParts): EdgeApp {
   hono.route('/', adminModels({ catalog, registry: parts.registry, newId: parts.newRequestId }));
   hono.route('/', frontPage({ catalog, watch }));
   if (board !== undefined) {
-    hono.get('/admin/queues/', (context) => context.redirect('/admin/queues'));
+    hono.get(`${BOARD_PATH}/`, (context) => context.redirect(BOARD_PATH));
     // An application of its own: its overlapping patterns would keep Hono from using its fastest router for all routes.
-    const queues = new Hono<EdgeEnv>().route('/admin/queues', board);
-    hono.all('/admin/queues', (context) => queues.fetch(context.req.raw, context.env));
-    hono.all('/admin/queues/*', (context) => queues.fetch(context.req.raw, context.env));
+    const queues = new Hono<EdgeEnv>().route(BOARD_PATH, board);
+    hono.all(BOARD_PATH, (context) => queues.fetch(context.req.raw, context.env));
+    hono.all(`${BOARD_PATH}/*`, (context) => queues.fetch(context.req.raw, context.env));
   }
   hono.onError((error, context) => {
     parts.logger.error({ route: context.req.path.slice(0, 200), err: error }, 'request handler failed');

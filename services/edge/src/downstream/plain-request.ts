@@ -2,6 +2,8 @@ import { beginsLike, HEAD_END_LENGTH, headEndIn } from '../http/head-bytes.ts';
 import { HeaderReader } from '../http/header-reader.ts';
 import { HOP_BY_HOP } from '../http/hop-by-hop.ts';
 import { isHost } from '../server-limits.ts';
+import { withoutQuery } from '../proxy/request-path.ts';
+import { KEPT_FROM_ENGINE } from './client-headers.ts';
 import type { ClientHeaders } from './client-headers.ts';
 
 /** A request that needs no more than this file knows of HTTP. */
@@ -38,36 +40,25 @@ const [CR, LF] = [0x0d, 0x0a];
 const LONGEST_HEAD = 16 * 1024;
 /** Node's own limit is higher, and it says so to whoever passes it. */
 const MOST_HEADERS = 100;
-const QUERY = /^\?[\x21-\x7e]*$/;
+/** With its `?`, or nothing. */
+const QUERY = /^(?:\?[\x21-\x7e]*)?$/;
 const LENGTH = /^\d{1,9}$/;
 
 /** The headers that are read, each of which may come once. */
-interface ReadHeaders {
-  host: string | undefined;
-  'content-length': string | undefined;
-  connection: string | undefined;
-  authorization: string | undefined;
-  'x-api-key': string | undefined;
-  prefer: string | undefined;
-  'content-type': string | undefined;
-}
+const READ = ['host', 'content-length', 'connection', 'authorization', 'x-api-key', 'prefer', 'content-type'] as const;
+type ReadHeaders = Record<(typeof READ)[number], string | undefined>;
 
 /** What is done with a header: read (and passed on, or not), dropped, or left to somebody else; all others are passed on. */
 type Use = { readonly name: keyof ReadHeaders; readonly passed: boolean } | 'dropped' | 'other';
 /** With one of these, it takes more than this file knows to read the request or to pass it on. */
 const OTHERS = ['content-encoding', 'expect', ...HOP_BY_HOP].filter((name) => name !== 'connection' && name !== 'keep-alive');
-const READER = new HeaderReader<Use>(
-  [
-    ...(['host', 'content-length', 'connection', 'authorization', 'x-api-key'] as const).map(
-      (name) => [name, { name, passed: false }] as const,
-    ),
-    ...(['prefer', 'content-type'] as const).map((name) => [name, { name, passed: true }] as const),
-    // Keys and cookies are for Berth, and what is about the client's own connection is for nobody else.
-    ...['api-key', 'cookie', 'keep-alive'].map((name) => [name, 'dropped'] as const),
-    ...OTHERS.map((name) => [name, 'other'] as const),
-  ],
-  MOST_HEADERS,
-);
+const NOT_PASSED: ReadonlySet<string> = new Set([...HOP_BY_HOP, ...KEPT_FROM_ENGINE]);
+const USES = new Map<string, Use>([
+  ...[...NOT_PASSED].map((name) => [name, 'dropped'] as const),
+  ...OTHERS.map((name) => [name, 'other'] as const),
+  ...READ.map((name) => [name, { name, passed: !NOT_PASSED.has(name) }] as const),
+]);
+const READER = new HeaderReader<Use>(USES, MOST_HEADERS);
 
 /**
  * Reads the request at the begin of `bytes`: a POST to an engine's route as nearly all clients send it, of which every reader sees the same
@@ -82,9 +73,8 @@ export function readPlainRequest(bytes: Buffer, limits: PlainLimits): PlainRead 
   const line = bytes.toString('latin1', METHOD.length, lineEnd);
   if (bytes[lineEnd + 1] !== LF || !line.endsWith(VERSION)) return OTHER;
   const target = line.slice(0, -VERSION.length);
-  const queryAt = target.indexOf('?');
-  const path = queryAt === -1 ? target : target.slice(0, queryAt);
-  if (!limits.isRoute(path) || (queryAt !== -1 && !QUERY.test(target.slice(queryAt)))) return OTHER;
+  const path = withoutQuery(target);
+  if (!limits.isRoute(path) || !QUERY.test(target.slice(path.length))) return OTHER;
   const read = readHeaders(bytes, lineEnd + 2, headEnd);
   if (read === null || read.bodyBytes > limits.bodyBytes) return OTHER;
   const bodyAt = headEnd + HEAD_END_LENGTH;

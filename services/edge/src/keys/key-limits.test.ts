@@ -19,7 +19,7 @@ test('lets in as many at once as the key may have in flight, and another one whe
   expect(refusalOf(() => limits.enter(() => 0))).toMatchObject({ code: 'KEY_LIMIT_REACHED', retryAfterMs: 1000 });
   limits.leave();
   limits.enter(() => 0);
-  expect(limits.inFlight).toBe(2);
+  expect(refusalOf(() => limits.enter(() => 0))).toMatchObject({ code: 'KEY_LIMIT_REACHED' });
 });
 
 test('a request that is refused for those in flight uses up no turn of the minute', () => {
@@ -32,5 +32,4 @@ test('a request that is refused for those in flight uses up no turn of the minut
   const refused = refusalOf(() => limits.enter(() => 1500.5));
   expect(refused).toMatchObject({ code: 'KEY_LIMIT_REACHED', retryAfterMs: 58_499.5 });
   expect(refused.message).toContain('59 s');
-  expect(limits.inFlight).toBe(0);
 });

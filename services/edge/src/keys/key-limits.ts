@@ -16,10 +16,6 @@ export class KeyLimits {
     this.#window = key.requestsPerMinute === null ? null : new RateWindow(key.requestsPerMinute);
   }
 
-  get inFlight(): number {
-    return this.#inFlight;
-  }
-
   /** Counts a request in; whoever does counts it out once. Throws `KEY_LIMIT_REACHED`, then nothing is counted. */
   enter(nowMs: () => number): void {
     const { id, maxInFlight, requestsPerMinute } = this.#key;

@@ -2,22 +2,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { OperationalError } from '@berth/core';
 import type { EdgeSession, Endpoint, ModelName, PlacementRight, RequestSlot } from '@berth/core';
 import type { EdgeLogger } from '../telemetry/edge-logger.ts';
+import { beginOrAcquire } from './begin-or-acquire.ts';
 import { discreet, isOnItsWay, progressOf } from './model-progress.ts';
 import type { ModelProgress } from './model-progress.ts';
 import type { PlacementView, PlacementWatch } from './placement-watch.ts';
 import type { LetInGate, Turn } from './let-in-gate.ts';
+import { retryAfterOf } from './retry-after.ts';
 import type { SharedPlacements } from './shared-placements.ts';
 import type { WaitTiming } from './wait-timing.ts';
 import type { WishList } from './wish-list.ts';
 
-/** Longest `Retry-After` of a wait that can go on. */
-const LONGEST_RETRY_AFTER_MS = 120_000;
 /** What a client is told when its wait is over is not older than this. */
 const TOLD_FROM_MS = 100;
 /** A request that may be sent is held up no longer than this for what its client is told of the start. */
 const LONGEST_NOTE_MS = 250;
-/** `Retry-After` where no time was learned. */
-const UNKNOWN_RETRY_AFTER_MS = 30_000;
 /** `Retry-After` of a model that is ready. */
 const READY_RETRY_AFTER_MS = 1000;
 /** Between a placement that ended and the next try, when no lease came of it. */
@@ -93,7 +91,7 @@ export class EndpointWaits {
       if (progress.etaMs !== null && nowMs() + progress.etaMs > wait.deadlineAtMs) over.abort(new WaitOver());
     });
     try {
-      const leased = await this.#lease(model);
+      const leased = await beginOrAcquire(session, model);
       const waited = leased === null ? await this.#queue(wait, over.signal) : { slot: leased, turn: null };
       if (leased === null && !wait.timing.sawStart) {
         const tooLong = sleep(LONGEST_NOTE_MS, undefined, { signal: over.signal }).catch(() => undefined);
@@ -151,7 +149,7 @@ export class EndpointWaits {
   /** `null` when there is nothing to be let in to any more, or the wait is over. */
   async #letIn(model: ModelName, over: AbortSignal): Promise<EndpointWaited | null> {
     const turn = await this.#parts.gate.enter(model, over);
-    const slot = await this.#lease(model).catch((error: unknown) => {
+    const slot = await beginOrAcquire(this.#parts.session, model).catch((error: unknown) => {
       turn.leave();
       throw error;
     });
@@ -161,14 +159,6 @@ export class EndpointWaits {
     return null;
   }
 
-  async #lease(model: ModelName): Promise<RequestSlot | null> {
-    const { session } = this.#parts;
-    const leased = session.begin(model);
-    if (leased !== null) return leased;
-    const answer = await session.acquire(model);
-    return answer.kind === 'ready' ? session.begin(model) : null;
-  }
-
   /** What a client is told whose wait is over, after its wish was left. */
   async #comeBack(wait: EndpointWait): Promise<OperationalError> {
     const { watch, wishes, logger, nowMs } = this.#parts;
@@ -176,7 +166,7 @@ export class EndpointWaits {
     const view = await watch.read({ maxAgeMs: TOLD_FROM_MS }).catch(() => watch.latest);
     const failure = comeBackFailure(view, wait, waitedMs);
     await wishes
-      .leave(wait, failure.retryAfterMs ?? UNKNOWN_RETRY_AFTER_MS)
+      .leave(wait, failure.retryAfterMs ?? retryAfterOf(null))
       .catch((error: unknown) => logger.warn({ model: wait.model, err: error }, 'wish lost'));
     return failure;
   }
@@ -187,7 +177,7 @@ function comeBackFailure(view: PlacementView | null, wait: EndpointWait, waitedM
   const waited = Math.round(waitedMs / 1000);
   const progress = view === null ? null : discreet(progressOf(view, model, { waiting: true }), wait.mayUse);
   const learnedMs = progress?.etaMs ?? null;
-  const retryAfterMs = Math.min(LONGEST_RETRY_AFTER_MS, Math.max(1000, learnedMs ?? UNKNOWN_RETRY_AFTER_MS));
+  const retryAfterMs = retryAfterOf(learnedMs);
   const details = { model, waitMs: Math.round(waitedMs), etaMs: learnedMs, phase: progress?.phase ?? null };
   if (progress?.state === 'ready') {
     return new OperationalError({

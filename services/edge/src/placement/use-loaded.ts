@@ -4,11 +4,8 @@ import { mayNotPlace } from '../keys/request-access.ts';
 import { progressOf } from './model-progress.ts';
 import type { ModelProgress } from './model-progress.ts';
 import type { PlacementWatch } from './placement-watch.ts';
+import { retryAfterOf } from './retry-after.ts';
 
-const SHORTEST_RETRY_AFTER_MS = 1000;
-const LONGEST_RETRY_AFTER_MS = 120_000;
-/** Where no time was learned. */
-const UNKNOWN_RETRY_AFTER_MS = 30_000;
 /** A drain that is called off is so within its timeout; one that is not ends soon as well. */
 const DRAINING_RETRY_AFTER_MS = 10_000;
 
@@ -31,12 +28,11 @@ export async function useLoaded(
 }
 
 function loading(model: ModelName, { etaMs, phase }: ModelProgress): OperationalError {
-  const retryAfterMs = Math.min(LONGEST_RETRY_AFTER_MS, Math.max(SHORTEST_RETRY_AFTER_MS, etaMs ?? UNKNOWN_RETRY_AFTER_MS));
   return new OperationalError({
     code: 'MODEL_LOADING',
     message: `${model} is being loaded for somebody else. This key may only use loaded models, so it does not wait for it; ask again after Retry-After.`,
     retryable: true,
-    retryAfterMs,
+    retryAfterMs: retryAfterOf(etaMs),
     details: { model, etaMs, phase },
   });
 }

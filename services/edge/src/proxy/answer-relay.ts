@@ -1,6 +1,7 @@
 import { errorFrame } from '../errors/error-answer.ts';
 import type { StreamFault } from '../errors/error-answer.ts';
-import { hasHeader, linesOf, withoutHeader } from '../http/header-lines.ts';
+import { linesOf, withoutHeader } from '../http/header-lines.ts';
+import { withStreamHeaders } from '../http/stream-headers.ts';
 import { AnswerMeter } from '../telemetry/answer-meter.ts';
 import type { AnswerHead } from '../upstream/answer-head.ts';
 import type { ClientAnswer } from './client-answer.ts';
@@ -25,8 +26,9 @@ export interface RelayOptions {
 }
 
 /**
- * Carries one engine answer to the client. Status, headers and bytes go through as they come, but where the client already has a `200` and
- * heartbeats: then an event stream is joined to them, and any other answer is told as an error of the stream.
+ * Carries one engine answer to the client. Status, headers and bytes go through as they come (a stream gets the headers that keep proxies
+ * from holding it back, and no length: an error frame may follow), but where the client already has a `200` and heartbeats: then an event
+ * stream is joined to them, and any other answer is told as an error of the stream.
  */
 export class AnswerRelay {
   readonly meter = new AnswerMeter();
@@ -137,12 +139,6 @@ export class AnswerRelay {
     const rest = this.#rename?.flush();
     if (rest !== undefined && rest.length > 0) this.#answer.write(rest);
   }
-}
-
-/** Reverse proxies buffer or compress event streams unless told not to; vLLM itself says nothing (0.32.0, measured). */
-function withStreamHeaders(headers: string): string {
-  const caching = hasHeader(headers, 'cache-control') ? '' : 'cache-control: no-cache, no-transform\r\n';
-  return `${headers}${caching}${hasHeader(headers, 'x-accel-buffering') ? '' : 'x-accel-buffering: no\r\n'}`;
 }
 
 /** An engine's answer that is no stream, in the words of a stream error. Its own words are kept where it follows OpenAI's form. */

@@ -1,5 +1,5 @@
 import { findModel } from '@berth/config';
-import { OperationalError } from '@berth/core';
+import { modelNotFound } from '../errors/model-not-found.ts';
 import { discreetFailure } from '../keys/discreet-failure.ts';
 import type { AnswerSink } from '../downstream/answer-sink.ts';
 import type { RequestAccess } from '../keys/request-access.ts';
@@ -70,14 +70,4 @@ export class EngineProxy {
       requestLog.write(record, end);
     }
   }
-}
-
-function modelNotFound(asked: string): OperationalError {
-  const name = asked.length > 200 ? `${asked.slice(0, 200)}…` : asked;
-  return new OperationalError({
-    code: 'MODEL_NOT_FOUND',
-    message: `The model \`${name}\` does not exist. GET /v1/models lists those that do.`,
-    retryable: false,
-    details: { param: 'model' },
-  });
 }

@@ -3,7 +3,7 @@ export type Dialect = 'openai' | 'messages' | 'responses';
 
 /** One public route of the engine that clients may use. */
 export interface EngineRoute {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'POST';
   /** As a client sends it, without its query. */
   readonly path: string;
   /** Where `model` and `stream` stand. */

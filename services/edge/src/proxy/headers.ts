@@ -1,18 +1,5 @@
+import { KEPT_FROM_ENGINE } from '../downstream/client-headers.ts';
 import { connectionOptions, HOP_BY_HOP } from '../http/hop-by-hop.ts';
-
-/**
- * Never passed on to an engine. The client's key and cookies are for Berth; `Expect` is answered by Node itself; host and length are
- * set anew for the upstream connection.
- */
-const KEPT_FROM_ENGINE: ReadonlySet<string> = new Set([
-  'authorization',
-  'x-api-key',
-  'api-key',
-  'cookie',
-  'expect',
-  'host',
-  'content-length',
-]);
 
 /**
  * The request headers that an engine sees, in lines. Everything else of the client is passed on as sent, `Accept-Encoding` too,

@@ -1,18 +1,12 @@
 import type { ModelName } from '@berth/core';
 import { linesOf } from '../http/header-lines.ts';
+import { withStreamHeaders } from '../http/stream-headers.ts';
 import type { ModelProgress } from '../placement/model-progress.ts';
 import { discreet, etaSeconds, progressOf } from '../placement/model-progress.ts';
 import type { PlacementView } from '../placement/placement-watch.ts';
 import type { ClientAnswer } from './client-answer.ts';
 
-const STREAM_HEAD: readonly string[] = [
-  'content-type',
-  'text/event-stream; charset=utf-8',
-  'cache-control',
-  'no-cache, no-transform',
-  'x-accel-buffering',
-  'no',
-];
+const STREAM_HEADERS = withStreamHeaders('content-type: text/event-stream; charset=utf-8\r\n');
 
 /** More names than these tell a client nothing more. */
 const MOST_VICTIMS = 5;
@@ -46,7 +40,7 @@ export class Heartbeats implements Disposable {
     this.#mayUse = parts.mayUse;
     this.#headers = parts.headers;
     this.#timer = setTimeout(() => {
-      const headers = linesOf([...STREAM_HEAD, ...this.#headers()]);
+      const headers = STREAM_HEADERS + linesOf(this.#headers());
       this.#answer.begin({ status: 200, statusText: '', headers, hasLength: false, hasDate: false }, false);
       this.#beat();
       this.#timer = setInterval(() => this.#beat(), parts.everyMs);

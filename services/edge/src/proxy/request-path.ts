@@ -10,17 +10,20 @@ const BEFORE_IDS: readonly string[] = ['/v1/models/', '/admin/v1/models/'];
  * for those inside a model's id.
  */
 export function canonicalPath(target: string): string | null {
-  const queryAt = target.indexOf('?');
-  const path = queryAt === -1 ? target : target.slice(0, queryAt);
-  if (!path.startsWith('/') || NOT_IN_PATHS.test(path) || (queryAt !== -1 && target.includes('#', queryAt))) return null;
+  const path = withoutQuery(target);
+  if (!path.startsWith('/') || NOT_IN_PATHS.test(path) || target.includes('#', path.length)) return null;
   if (/\/(?:\/|\.{1,2}(?:\/|$))/u.test(path)) return null;
   if (!path.includes('%')) return path;
   const prefix = BEFORE_IDS.find((before) => path.startsWith(before));
   return prefix === undefined && /%(?:2f|5c|2e|00)/iu.test(path) ? null : path;
 }
 
+export function withoutQuery(target: string): string {
+  const queryAt = target.indexOf('?');
+  return queryAt === -1 ? target : target.slice(0, queryAt);
+}
+
 /** The query with its `?`, or nothing. */
 export function queryOf(target: string): string {
-  const queryAt = target.indexOf('?');
-  return queryAt === -1 ? '' : target.slice(queryAt);
+  return target.slice(withoutQuery(target).length);
 }

@@ -6,6 +6,7 @@ import type { ModelName, RequestSlot } from '@berth/core';
 import { ResponseSink } from '../downstream/response-sink.ts';
 import { faultOf } from '../errors/error-answer.ts';
 import type { RequestAccess } from '../keys/request-access.ts';
+import { beginOrAcquire } from '../placement/begin-or-acquire.ts';
 import type { PlacementView } from '../placement/placement-watch.ts';
 import { requestEnd } from '../telemetry/request-end.ts';
 import { noteAttempt, requestRecord } from '../telemetry/request-record.ts';
@@ -96,7 +97,7 @@ export class ResponseById {
     let failure: OperationalError | null = null;
     for (const model of await this.#candidates(request, asking.access)) {
       try {
-        const slot = await this.#lease(model.name);
+        const slot = await beginOrAcquire(this.#parts.session, model.name);
         if (slot === null) continue;
         const isAnswered = await this.#askOne(slot, request, asking);
         if (isAnswered) return this.#remember(request.id, model.name);
@@ -161,11 +162,6 @@ export class ResponseById {
     return catalog.models
       .filter((model) => lastUsed.has(model.name) && (only === null || model.name === only.name) && access.mayUse(model.name))
       .toSorted((one, other) => rank(other) - rank(one));
-  }
-
-  async #lease(model: ModelName): Promise<RequestSlot | null> {
-    const { session } = this.#parts;
-    return session.begin(model) ?? ((await session.acquire(model)).kind === 'ready' ? session.begin(model) : null);
   }
 
   #remember(id: string, model: ModelName): void {

@@ -7,10 +7,11 @@ import { methodNotAllowed } from '../errors/error-response.ts';
 import { IncomingRequest, WholeRequest } from '../proxy/client-request.ts';
 import type { EngineProxy } from '../proxy/engine-proxy.ts';
 import { ENGINE_ROUTES } from '../proxy/engine-routes.ts';
+import { withoutQuery } from '../proxy/request-path.ts';
 
 /** The engine's public routes, found before Hono sees a request. */
 export interface EngineRoutes {
-  /** Whether a path is one of them, for POST. */
+  /** Whether a path is one of them. */
   has(path: string): boolean;
   /** Takes a request that is for an engine; false for every other, which is left untouched. */
   take(incoming: IncomingMessage, outgoing: ServerResponse): boolean;
@@ -26,11 +27,10 @@ export interface EngineRoutes {
 export function engineRoutes(proxy: EngineProxy): EngineRoutes {
   const routes = new Map(ENGINE_ROUTES.map((route) => [route.path, route]));
   return {
-    has: (path) => routes.get(path)?.method === 'POST',
+    has: (path) => routes.has(path),
     take: (incoming, outgoing) => {
       const target = incoming.url ?? '';
-      const queryAt = target.indexOf('?');
-      const route = routes.get(queryAt === -1 ? target : target.slice(0, queryAt));
+      const route = routes.get(withoutQuery(target));
       if (route === undefined || route.method !== incoming.method) return false;
       void proxy.handle(route, target, new IncomingRequest(incoming), new ResponseSink(outgoing));
       return true;

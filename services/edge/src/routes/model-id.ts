@@ -1,6 +1,6 @@
 import { findModel } from '@berth/config';
 import type { Catalog, ModelSettings } from '@berth/config';
-import { OperationalError } from '@berth/core';
+import { modelNotFound } from '../errors/model-not-found.ts';
 import { OPEN_ACCESS } from '../keys/request-access.ts';
 import type { RequestAccess } from '../keys/request-access.ts';
 
@@ -18,10 +18,5 @@ export function modelInPath(catalog: Catalog, id: string, access: Pick<RequestAc
   const name = decoded(id);
   const model = name === null ? undefined : findModel(catalog, name);
   if (model !== undefined && access.mayUse(model.name)) return model;
-  throw new OperationalError({
-    code: 'MODEL_NOT_FOUND',
-    message: `The model \`${(name ?? '').slice(0, 200)}\` does not exist. GET /v1/models lists those that do.`,
-    retryable: false,
-    details: { param: 'model' },
-  });
+  throw modelNotFound(name ?? '');
 }

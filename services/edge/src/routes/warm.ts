@@ -5,6 +5,7 @@ import type { EdgeSession, RegistryReader } from '@berth/core';
 import type { EdgeEnv } from '../app.ts';
 import type { ApiAccess } from '../keys/api-access.ts';
 import { requireRightToPlace } from '../keys/request-access.ts';
+import { beginOrAcquire } from '../placement/begin-or-acquire.ts';
 import { liveQuarantine } from '../placement/placement-watch.ts';
 import type { PlacementWatch } from '../placement/placement-watch.ts';
 import { modelBody } from './model-body.ts';
@@ -53,7 +54,7 @@ export function warm(parts: WarmParts): Hono<EdgeEnv> {
 
 /** Counts as one request that came and went, so that a ready model is not the next to make room. False when it is not ready. */
 async function use(session: EdgeSession, { name }: ModelSettings): Promise<boolean> {
-  const slot = session.begin(name) ?? ((await session.acquire(name)).kind === 'ready' ? session.begin(name) : null);
+  const slot = await beginOrAcquire(session, name);
   slot?.end();
   return slot !== null;
 }

@@ -23,8 +23,8 @@ describe('AnswerParser', () => {
           const parser = new AnswerParser();
           const seen = read(parser);
           for (const piece of pieces(wire, cut)) feed(parser, piece);
-          const ended = framing === 'until-close' ? parser.finish() : seen.ends === 1;
-          expect([ended, seen.ends, seen.heads, parser.excess]).toEqual([true, 1, [status], false]);
+          if (framing === 'until-close') parser.finish();
+          expect([seen.ends, seen.heads, parser.excess]).toEqual([1, [status], false]);
           expect(seen.body).toEqual(body);
         }
       }),
@@ -84,7 +84,8 @@ describe('AnswerParser', () => {
       const parser = new AnswerParser();
       const seen = read(parser);
       feed(parser, Buffer.from(wire));
-      expect([parser.finish(), seen.ends]).toEqual([whole, whole ? 1 : 0]);
+      parser.finish();
+      expect(seen.ends).toBe(whole ? 1 : 0);
     }
   });
 

@@ -65,11 +65,9 @@ export class AnswerParser {
     }
   }
 
-  /** The connection ended. True when that is the end of the answer. */
-  finish(): boolean {
-    if (this.#head?.framing.kind !== 'until-close') return false;
-    this.#end(null, false);
-    return true;
+  /** The connection ended, which may be the end of the answer. */
+  finish(): void {
+    if (this.#head?.framing.kind === 'until-close') this.#end(null, false);
   }
 
   #feedHead(bytes: Buffer, from: number, end: number): number {

@@ -69,7 +69,7 @@ export class ConnectionPool {
     const connection = this.#idle.pop();
     if (connection === undefined) return null;
     if (connection.idleUntilMs > performance.now()) return connection;
-    // The others idle for longer still.
+    // The others have been idle for longer still.
     for (const stale of [connection, ...this.#idle.splice(0)]) stale.destroy(null);
     return null;
   }
