@@ -87,7 +87,10 @@ export class EngineExchange implements AnswerReceiver {
     this.#begun = true;
     this.#relay.begin(head);
     this.#stopClock();
-    this.#awaitMore(this.#request.idleTimeoutMs);
+    // Most answers come whole in the same read, and need no clock.
+    queueMicrotask(() => {
+      if (this.#settle !== null) this.#awaitMore(this.#request.idleTimeoutMs);
+    });
   }
 
   onPiece(piece: Buffer | null, last: boolean): void {
