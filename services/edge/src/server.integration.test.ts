@@ -54,6 +54,29 @@ test.each([
   await closing;
 });
 
+test.each([
+  ['a plain request', 'POST /v1/completions HTTP/1.1\r\nhost: e\r\ncontent-length: 16\r\n\r\n{"model":"tiny"}'],
+  [
+    'a request that Node reads',
+    'POST /v1/completions HTTP/1.1\r\nhost: e\r\ntransfer-encoding: chunked\r\n\r\n10\r\n{"model":"tiny"}\r\n0\r\n\r\n',
+  ],
+])('%s in flight while the edge stops is told in its answer that the connection ends', async (_, asking) => {
+  await using edge = await TestEdge.start();
+  const answers: ServerResponse[] = [];
+  await using engine = await FakeEngine.start((_request, response) => void answers.push(response));
+  edge.host.serve('tiny', engine.url);
+  using client = await RawSocket.connect(edge.port);
+  client.write(asking);
+  await waitUntil('asked', () => answers.length === 1);
+  const closing = edge.close(10_000);
+  answers[0]?.writeHead(200).end('{}');
+  const answer = await client.message();
+  expect([statusOf(answer), valuesOf(answer.headers, 'connection')]).toEqual([200, ['close']]);
+  await client.over();
+  client.end();
+  await closing;
+});
+
 test('what is still in flight after the grace is cut, at the engine too, and who waits for a model is told to come back', async () => {
   await using edge = await TestEdge.start();
   await using engine = await FakeEngine.start((_, response) => {

@@ -48,7 +48,7 @@ export function createEdgeServer(app: EdgeApp): Server {
     const refusal = refusalOf(incoming);
     if (refusal !== null) return answerRefusal(refusal, outgoing);
     if (outgoing.socket === null) closeWithConnection(incoming, outgoing);
-    if (!server.listening) outgoing.shouldKeepAlive = false;
+    server.note(outgoing);
     if (!app.engine.take(incoming, outgoing)) void serve(incoming, outgoing);
   };
   const server = new EdgeServer(
@@ -77,6 +77,7 @@ export function createEdgeServer(app: EdgeApp): Server {
 /** Node's server behind the connections whose requests are all plain. Those it knows of by itself are the ones handed over to it. */
 class EdgeServer extends Server {
   readonly #plain: PlainConnections;
+  readonly #answers = new Set<ServerResponse>();
   /** By `performance.now()`. */
   #noticedUntilMs = 0;
 
@@ -96,7 +97,15 @@ class EdgeServer extends Server {
     this.removeAllListeners('connection').on('connection', (socket) => this.#plain.accept(socket));
   }
 
+  /** An answer of Node's: the last on its connection, when its head goes out after the begin of the end. */
+  note(outgoing: ServerResponse): void {
+    if (!this.listening) outgoing.shouldKeepAlive = false;
+    this.#answers.add(outgoing);
+    outgoing.once('close', () => this.#answers.delete(outgoing));
+  }
+
   override close(callback?: (error?: Error) => void): this {
+    for (const answer of this.#answers) if (!answer.headersSent) answer.shouldKeepAlive = false;
     this.#noticedUntilMs = performance.now() + NOTICE_MS;
     this.#plain.endWithAnswers();
     return super.close(callback);

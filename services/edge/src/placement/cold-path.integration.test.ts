@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ServerResponse } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { asId } from '@berth/core';
 import type { ModelName, PlacementStatus } from '@berth/core';
 import { chatHandler, chunkFrame, completionBody, FakeEngine } from '../testing/fake-engine.ts';
+import { starting } from '../testing/builders.ts';
 import { TEST_CATALOG, TestEdge } from '../testing/test-edge.ts';
 import { waitUntil } from '../testing/wait-until.ts';
 
@@ -172,11 +174,30 @@ describe('a stream for a model that is not ready', () => {
     expect(text.endsWith(STREAM_TEXT)).toBe(true);
   });
 
+  test('is told that the engine has its request until the engine answers', async () => {
+    await using edge = await TestEdge.start();
+    const answers: ServerResponse[] = [];
+    await using engine = await FakeEngine.start((_, response) => void answers.push(response));
+    edge.host.endpoints = [starting('tiny')];
+    const answer = await edge.post('/v1/chat/completions', { model: 'tiny', stream: true });
+    edge.host.serve('tiny', engine.url);
+    await waitUntil('asked', () => answers.length === 1);
+    let text = '';
+    for await (const piece of answer.body ?? []) {
+      text += Buffer.from(piece).toString();
+      if (text.split('phase=ready').length > 3)
+        answers.shift()?.writeHead(200, { 'content-type': 'text/event-stream' }).end('data: [DONE]\n\n');
+    }
+    expect(text).toMatch(/^(?:: berth model=tiny phase=weights\n\n)+(?:: berth model=tiny phase=ready\n\n){3,}data: \[DONE\]\n\n$/u);
+  });
+
   test('is told of a failure as an error of the stream once it has comments', async () => {
     await using edge = await TestEdge.start();
     const answer = await edge.post('/v1/chat/completions', { model: 'tiny', stream: true });
     edge.host.fail('tiny', { code: 'ENGINE_START_FAILED', message: 'The weights are missing.', retryable: false });
     const text = await answer.text();
+    await waitUntil('logged', () => edge.lines.length > 0);
+    expect(edge.lines).toMatchObject([{ level: 'warn', message: 'request failed', fields: { status: 200, code: 'ENGINE_START_FAILED' } }]);
     expect(text).toMatch(
       /^(?:: berth .*\n\n)+data: \{"error":\{"message":"The weights are missing\.","type":"server_error","param":null,"code":"ENGINE_START_FAILED"\}\}\n\n$/u,
     );

@@ -119,8 +119,9 @@ export class AnswerRelay {
     this.#answer.end();
   }
 
-  /** Ends a begun answer that cannot be completed, in the way its client notices. */
+  /** Ends a begun answer that cannot be completed, in the way its client notices. An engine that has told its own error has done that already. */
   fail(fault: StreamFault): void {
+    if (this.#watch?.sawError === true && this.#watch.betweenEvents) return this.end();
     if ((this.#watch === null && this.#collected === null) || this.#encoded) return this.#answer.breakOff();
     if (this.#watch !== null) {
       this.#flushRename();

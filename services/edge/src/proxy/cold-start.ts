@@ -37,6 +37,8 @@ export class ColdStart implements Disposable {
   #turn: Turn | null = null;
   #preferenceApplied: string | null = null;
   #waitedMs = 0;
+  /** The wait is over, and the engine has the request. */
+  #isReady = false;
 
   /** `right`: what the wait may cause. */
   constructor(parts: ColdStartParts, request: ColdRequest, right: EndpointWait['right']) {
@@ -66,7 +68,9 @@ export class ColdStart implements Disposable {
     const { access, model, answer, record, client, body } = this.#request;
     const beganAtMs = nowMs();
     this.#turn?.leave();
-    record.cold = true;
+    this.#isReady = false;
+    // That of an attempt before is not the one that is waited for.
+    record.generation = null;
     body.hold();
     const asked = await this.#request.finishReading();
     record.stream = asked.stream;
@@ -91,6 +95,7 @@ export class ColdStart implements Disposable {
         timing: this.#timing,
       });
       this.#turn = turn;
+      this.#isReady = true;
       return slot;
     } finally {
       endTiming();
@@ -122,6 +127,7 @@ export class ColdStart implements Disposable {
     return new Heartbeats({
       answer,
       model: model.name,
+      isReady: () => this.#isReady,
       view: () => watch.latest,
       mayUse: (other) => access.mayUse(other),
       headers: () => this.headers,

@@ -54,8 +54,8 @@ export class EngineExchange implements AnswerReceiver {
   #timer: NodeJS.Timeout | null = null;
   /** The client is behind, and the engine held up for it. */
   #held = false;
-  /** When that last changed, by `performance.now()`. */
-  #heldOrLetGoAtMs = 0;
+  /** When the client last held the exchange up: did not take the answer, or sent more of its body. By `performance.now()`. */
+  #clientsTurnAtMs = 0;
 
   constructor(request: ExchangeRequest, answer: ClientAnswer, relay: AnswerRelay) {
     this.#request = request;
@@ -138,6 +138,7 @@ export class EngineExchange implements AnswerReceiver {
   async *#flow(body: RequestBody): AsyncGenerator<Buffer, void> {
     if (!this.#begun) this.#stopClock();
     for await (const piece of body.flow()) {
+      this.#clientsTurnAtMs = performance.now();
       if (!this.#begun) this.#awaitHead();
       yield piece;
       if (!this.#begun) this.#stopClock();
@@ -154,10 +155,10 @@ export class EngineExchange implements AnswerReceiver {
   /** One timer for the whole answer: it is only set anew when it fires too early. */
   #awaitMore(delayMs: number): void {
     this.#timer = setTimeout(() => {
-      const leftMs = Math.max(this.#relay.lastDataAtMs, this.#heldOrLetGoAtMs) + this.#request.idleTimeoutMs - performance.now();
+      const leftMs = Math.max(this.#relay.lastDataAtMs, this.#clientsTurnAtMs) + this.#request.idleTimeoutMs - performance.now();
       if (leftMs > 0) return this.#awaitMore(leftMs);
       if (!this.#held) return this.#abandon({ kind: 'silent', afterFirstByte: true });
-      // Whoever takes nothing for so long has left without a word.
+      // Whoever takes nothing for so long has left without a word. Node tells only of a socket that has taken all it was given.
       this.#answer.breakOff();
       this.#clientLeft();
     }, delayMs);
@@ -170,7 +171,7 @@ export class EngineExchange implements AnswerReceiver {
 
   #setHeld(held: boolean): void {
     this.#held = held;
-    this.#heldOrLetGoAtMs = performance.now();
+    this.#clientsTurnAtMs = performance.now();
   }
 
   /** Settles and closes the upstream connection, so that the engine stops generating. */

@@ -18,6 +18,7 @@ const MOST_VICTIMS = 5;
 export class Heartbeats implements Disposable {
   readonly #answer: ClientAnswer;
   readonly #model: ModelName;
+  readonly #isReady: () => boolean;
   readonly #view: () => PlacementView | null;
   readonly #mayUse: (model: ModelName) => boolean;
   readonly #headers: () => readonly string[];
@@ -26,6 +27,8 @@ export class Heartbeats implements Disposable {
   constructor(parts: {
     readonly answer: ClientAnswer;
     readonly model: ModelName;
+    /** Whether the engine has the request; until then `view` tells how it goes on. */
+    readonly isReady: () => boolean;
     readonly view: () => PlacementView | null;
     /** Whether a model exists for the client. */
     readonly mayUse: (model: ModelName) => boolean;
@@ -36,6 +39,7 @@ export class Heartbeats implements Disposable {
   }) {
     this.#answer = parts.answer;
     this.#model = parts.model;
+    this.#isReady = parts.isReady;
     this.#view = parts.view;
     this.#mayUse = parts.mayUse;
     this.#headers = parts.headers;
@@ -53,6 +57,10 @@ export class Heartbeats implements Disposable {
   }
 
   #beat(): void {
+    if (this.#isReady()) {
+      this.#answer.write(heartbeat(this.#model, 'ready'));
+      return;
+    }
     const view = this.#view();
     const progress = view === null ? null : discreet(progressOf(view, this.#model, { waiting: true }), this.#mayUse);
     this.#answer.write(heartbeat(this.#model, progress));
@@ -63,11 +71,16 @@ export class Heartbeats implements Disposable {
  * One comment: `: berth model=… phase=… eta=…`, with `victims=` while they make room and `for=` while it queues, where that is known. Once
  * the model is ready its engine works on the request, and the phase is `ready`. Names come from a catalog and cannot break out of a comment; another orchestrator's catalog wrote some of them, so that is made sure here.
  */
-export function heartbeat(model: ModelName, progress: ModelProgress | null): string {
-  const words = [`model=${model}`, `phase=${progress?.state === 'ready' ? 'ready' : (progress?.phase ?? 'queued')}`];
+export function heartbeat(model: ModelName, progress: ModelProgress | 'ready' | null): string {
+  if (progress === 'ready' || progress?.state === 'ready') return commentOf([`model=${model}`, 'phase=ready']);
+  const words = [`model=${model}`, `phase=${progress?.phase ?? 'queued'}`];
   if (progress !== null && progress.victims.length > 0) words.push(`victims=${progress.victims.slice(0, MOST_VICTIMS).join(',')}`);
   if (progress !== null && progress.waitingFor !== null) words.push(`for=${progress.waitingFor}`);
   const seconds = progress === null ? null : etaSeconds(progress);
   if (seconds !== null) words.push(`eta=${seconds}s`);
+  return commentOf(words);
+}
+
+function commentOf(words: readonly string[]): string {
   return `: berth ${words.join(' ').replaceAll(/[^\x20-\x7e]/gu, '?')}\n\n`;
 }

@@ -9,7 +9,7 @@ import type { RequestAccess } from '../keys/request-access.ts';
 import { beginOrAcquire } from '../placement/begin-or-acquire.ts';
 import type { PlacementView } from '../placement/placement-watch.ts';
 import { requestEnd } from '../telemetry/request-end.ts';
-import { noteAttempt, requestRecord } from '../telemetry/request-record.ts';
+import { forgetAttempts, noteAttempt, requestRecord } from '../telemetry/request-record.ts';
 import type { RequestRecord } from '../telemetry/request-record.ts';
 import { answerFailure } from './answer-failure.ts';
 import { ByteBudget } from './byte-budget.ts';
@@ -27,6 +27,8 @@ const LONGEST_LOOK_UP_MS = 10_000;
 const LONGEST_BODY = 64 * 1024;
 /** Ids whose model is remembered, so that a client that polls asks one engine and not all. */
 const REMEMBERED_IDS = 10_000;
+/** Engines make shorter ones. */
+const LONGEST_ID = 200;
 
 /** A kept-alive socket that the engine has just closed would look like an engine that fails. */
 const FRESH = true;
@@ -100,7 +102,7 @@ export class ResponseById {
         const slot = await beginOrAcquire(this.#parts.session, model.name);
         if (slot === null) continue;
         const isAnswered = await this.#askOne(slot, request, asking);
-        if (isAnswered) return this.#remember(request.id, model.name);
+        if (isAnswered) return this.#remember(request.id, model.name, asking.answer);
       } catch (error) {
         if (!isOperationalError(error)) throw error;
         failure = error;
@@ -131,6 +133,10 @@ export class ResponseById {
     try {
       const outcome = await exchange.run(upstreams.of(slot.endpoint, slot.gone), FRESH);
       noteAttempt(record, outcome, relay, slot.gone.aborted);
+      if (relay.engineStatus === 0) {
+        this.#parts.metrics.observeErrors(model, record);
+        forgetAttempts(record);
+      }
       if (outcome.kind === 'client-left') throw new ClientLeft();
       if (outcome.kind === 'unreached') session.suspect?.(generation);
       if (relay.declined === 'not-here') return false;
@@ -164,7 +170,8 @@ export class ResponseById {
       .toSorted((one, other) => rank(other) - rank(one));
   }
 
-  #remember(id: string, model: ModelName): void {
+  #remember(id: string, model: ModelName, answer: ClientAnswer): void {
+    if (id.length > LONGEST_ID || (answer.status ?? 500) >= 300) return;
     this.#models.delete(id);
     this.#models.set(id, model);
     const [oldest] = this.#models.keys();

@@ -56,6 +56,7 @@ export class ServedRequest {
           throw endpointFull(model);
         }
         record.attempts = attempt;
+        record.retries = attempt - 1;
         record.generation = slot.endpoint.generation;
         const fresh = attempt > 1 || body.whole === null;
         const outcome = await this.#attempt(slot, fresh);
@@ -133,16 +134,15 @@ export class ServedRequest {
   }
 
   #broken(relay: AnswerRelay, failure: OperationalError): void {
-    const { record, answer } = this.#request;
+    const { record } = this.#request;
     record.outcome = 'broken';
     record.code = failure.code;
-    // The engine has told its own error already; what follows it is only the end.
-    if (relay.sawErrorFrame) answer.end();
-    else relay.fail(faultOf(failure));
+    relay.fail(faultOf(failure));
   }
 
   async #waitForEndpoint(): Promise<RequestSlot> {
-    const { access, model } = this.#request;
+    const { access, model, record } = this.#request;
+    record.cold = true;
     if (access.right === 'use') return useLoaded(this.#parts, model.name);
     this.#cold ??= new ColdStart(this.#parts, this.#request, access.right);
     return this.#cold.wait();

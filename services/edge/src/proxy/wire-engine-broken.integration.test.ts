@@ -116,6 +116,21 @@ describe('a body that is cut', () => {
   });
 });
 
+describe('an error frame of the engine', () => {
+  const frame = 'data: {"error": {"message": "the engine\\u0027s own", "type": "x", "param": null, "code": 500}}\n\n';
+  test.each(['tiny', 'gpt-4o-mini'])('is the only one when the engine ends behind it (%s)', async (model) => {
+    expect(await toldOf(frame, model)).toBe(frame);
+  });
+
+  test.each(['tiny', 'gpt-4o-mini'])('that is cut is followed by a whole one (%s)', async (model) => {
+    for (let cut = 8; cut < frame.length; cut += 7) {
+      const told = await toldOf(frame.slice(0, cut), model);
+      expect(told.startsWith(frame.slice(0, cut))).toBe(true);
+      expect(told).toMatch(/\n\ndata: \{"error":\{"message":"[^\n]*"code":"ENGINE_EXITED"\}\}\n\n$/u);
+    }
+  });
+});
+
 describe('an engine that is silent', () => {
   test.each([
     ['accepts and never answers', ''],
@@ -168,16 +183,25 @@ test('the time that a client takes to send its body is none that the engine is w
   await using engine = await RawEngine.start();
   edge.host.serve('tiny', engine.url);
   using client = await RawSocket.connect(edge.port);
-  const body = JSON.stringify({ model: 'tiny', image: 'x'.repeat(200_000) });
-  client.write(`POST /v1/chat/completions HTTP/1.1\r\nHost: edge\r\nContent-Length: ${body.length}\r\n\r\n`);
-  for (let at = 0; at < body.length; at += 50_000) {
-    client.write(body.slice(at, at + 50_000));
-    await sleep(120);
-  }
+  const bytes = await sendSlowly(client);
   const connection = await engine.connection();
-  expect((await connection.message()).body.length).toBe(body.length);
+  expect((await connection.message()).body.length).toBe(bytes);
   expect(statusOf(await client.message())).toBe(504);
   await connection.over();
+});
+
+test('an engine that answers before it has the body is not silent while its client goes on to send', async () => {
+  await using edge = await TestEdge.start({ yaml: `${impatient}bodies: { retryLimit: 64KiB }\n` });
+  await using engine = await RawEngine.start((connection) => {
+    connection.socket.once('data', () => connection.write(`${JSON_HEAD}content-length: 2\r\n\r\n`));
+  });
+  edge.host.serve('tiny', engine.url);
+  using client = await RawSocket.connect(edge.port);
+  const bytes = await sendSlowly(client);
+  const connection = await engine.connection();
+  expect((await connection.message()).body.length).toBe(bytes);
+  connection.write('{}');
+  expect((await client.message()).body.toString()).toBe('{}');
 });
 
 describe('a client that leaves', () => {
@@ -233,3 +257,26 @@ test('an engine that stops reading in the middle of a large body is given up aft
   expect(statusOf(await client.message())).toBe(504);
   await waitUntil('slot ended', () => edge.host.inFlight() === 0);
 });
+
+/** What the client gets of a stream whose engine sends so much of it and ends. */
+async function toldOf(sent: string, model: string): Promise<string> {
+  await using edge = await TestEdge.start();
+  const chunk = `${sent.length.toString(16)}\r\n${sent}\r\n`;
+  await using engine = await RawEngine.answering(STREAM_HEAD + chunk, (connection) => connection.end());
+  edge.host.serve('tiny', engine.url);
+  using client = await RawSocket.connect(edge.port);
+  const body = JSON.stringify({ model, stream: true });
+  client.write(`POST /v1/chat/completions HTTP/1.1\r\nHost: edge\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  return (await client.message()).body.toString();
+}
+
+/** Sends a body in twice the time that the engine is waited for. Resolves with its length. */
+async function sendSlowly(client: RawSocket): Promise<number> {
+  const body = JSON.stringify({ model: 'tiny', image: 'x'.repeat(200_000) });
+  client.write(`POST /v1/chat/completions HTTP/1.1\r\nHost: edge\r\nContent-Length: ${body.length}\r\n\r\n`);
+  for (let at = 0; at < body.length; at += 40_000) {
+    client.write(body.slice(at, at + 40_000));
+    await sleep(80);
+  }
+  return body.length;
+}

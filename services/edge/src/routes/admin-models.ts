@@ -1,14 +1,22 @@
 import { Hono } from 'hono';
 import type { Context } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
 import type { Catalog, ModelSettings } from '@berth/config';
 import { stopRequestBodySchema } from '@berth/contracts';
 import type { Accepted, StopRequestBody } from '@berth/contracts';
 import { OperationalError } from '@berth/core';
 import type { RegistryReader, StopRequest } from '@berth/core';
+import { errorResponse } from '../errors/error-response.ts';
 import { modelInPath } from './model-id.ts';
 import { told } from './told.ts';
 
 const PREFIX = '/admin/v1/models/';
+const LONGEST_BODY = 16 * 1024;
+const TOO_LARGE = new OperationalError({
+  code: 'REQUEST_TOO_LARGE',
+  message: `The request's body is larger than ${LONGEST_BODY} bytes. Send {"force": boolean, "deadlineMs": number or null}, or nothing.`,
+  retryable: false,
+});
 
 /**
  * `POST /admin/v1/models/{id}/load`, `POST /admin/v1/models/{id}/stop`, `POST /admin/v1/stop` (every endpoint). Each leaves a record that the
@@ -17,6 +25,7 @@ const PREFIX = '/admin/v1/models/';
 export function adminModels(parts: { readonly catalog: Catalog; readonly registry: RegistryReader; readonly newId: () => string }): Hono {
   const { catalog, registry, newId } = parts;
   const hono = new Hono();
+  hono.use('/admin/v1/*', bodyLimit({ maxSize: LONGEST_BODY, onError: () => errorResponse(TOO_LARGE) }));
   hono.post(`${PREFIX}:id{.+}/load`, (context) =>
     told(async () => {
       const model = named(catalog, context, '/load');

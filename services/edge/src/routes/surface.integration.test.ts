@@ -254,6 +254,8 @@ describe('the admin API', () => {
     expect((await edge.post('/admin/v1/models/nope/stop', {})).status).toBe(404);
     expect((await edge.post('/admin/v1/stop', { forse: true })).status).toBe(400);
     expect(edge.host.stopRequests).toHaveLength(2);
+    const large = await edge.post('/admin/v1/stop', { force: true, filler: 'x'.repeat(20_000) });
+    expect([large.status, errorEnvelopeSchema.parse(await large.json()).error.code]).toEqual([413, 'REQUEST_TOO_LARGE']);
   });
 
   test('has a page for people', async () => {

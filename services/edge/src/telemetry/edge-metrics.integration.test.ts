@@ -7,6 +7,7 @@ import { parseMetrics } from '../../../../test/support/parse-metrics.ts';
 import type { Scrape } from '../../../../test/support/parse-metrics.ts';
 import { closedUrl } from '../testing/closed-url.ts';
 import { chatHandler, chunkFrame, FakeEngine } from '../testing/fake-engine.ts';
+import { RawEngine } from '../testing/raw-engine.ts';
 import { TEST_CATALOG, TestEdge } from '../testing/test-edge.ts';
 import { waitUntil } from '../testing/wait-until.ts';
 
@@ -197,6 +198,37 @@ describe('a request', () => {
     expect(value(EDGE_METRICS.retries.name, tiny)).toBe(2);
     expect(value(upstreamErrors.name, { ...tiny, kind: 'unreached' })).toBe(3);
     expect(value(requests.name, ended('failed', '5xx', 'hot'))).toBe(1);
+  });
+
+  test('that found its endpoint gone and then was not served counts as no cold start', async () => {
+    await using edge = await TestEdge.start({ retryPausesMs: [500, 500] });
+    edge.host.serve('tiny', await closedUrl());
+    const asking = edge.post(CHAT, { model: 'tiny' }, { prefer: 'wait=1' });
+    await waitUntil('suspected', () => edge.host.suspected.length > 0);
+    edge.host.stop('tiny');
+    edge.host.endpoints = [startingTiny()];
+    expect((await asking).status).toBe(503);
+    const { value } = await afterEnds(edge, 1);
+    expect([value(EDGE_METRICS.coldStarts.name, tiny), value(`${coldWait.name}_count`, { ...tiny, phase: 'queue' })]).toEqual([0, null]);
+    expect(value(requests.name, ended('failed', '5xx', 'cold'))).toBe(1);
+  });
+
+  test('for a stored response counts what its engines did under their own models', async () => {
+    await using edge = await TestEdge.start();
+    await using cuts = await RawEngine.answering('HTTP/1.1 404 Not Found\r\ncontent-length: 10\r\n\r\nab', (connection) =>
+      connection.end(),
+    );
+    await using knows = await FakeEngine.start((_, response) => response.writeHead(200).end('{}'));
+    edge.host.serve('plain', knows.url);
+    edge.host.use('plain', 1);
+    for (const [at, url] of [await closedUrl(), cuts.url].entries()) {
+      edge.host.serve('tiny', url);
+      edge.host.use('tiny', 2 + at);
+      expect((await fetch(`${edge.url}/v1/responses/resp_${at}`)).status).toBe(200);
+    }
+    const { value } = await afterEnds(edge, 2);
+    expect(['unreached', 'broken'].map((kind) => value(upstreamErrors.name, { ...tiny, kind }))).toEqual([1, 1]);
+    expect([value(upstreamErrors.name), value(brokenStreams.name), value(EDGE_METRICS.retries.name)]).toEqual([2, 0, 0]);
   });
 
   test('that an engine refuses with a 5xx counts as its error', async () => {

@@ -1,5 +1,5 @@
 import type { Catalog } from '@berth/config';
-import type { EdgeSession } from '@berth/core';
+import type { EdgeSession, ModelName } from '@berth/core';
 import { EDGE_METRICS, MetricSet } from '@berth/telemetry';
 import type { HistogramSample, Labels, Sample } from '@berth/telemetry';
 import { KeyTally } from './key-tally.ts';
@@ -43,6 +43,11 @@ export class EdgeMetrics {
     const tally = record.model === null ? undefined : this.#tallies.get(record.model);
     (tally ?? this.#unknown).add(record, end);
     if (record.keyId !== null) this.#keys.add(record.keyId, end.status);
+  }
+
+  /** Counts what went wrong with an engine that was asked before the one whose answer the client has. */
+  observeErrors(model: ModelName, record: RequestRecord): void {
+    (this.#tallies.get(model) ?? this.#unknown).addErrors(record);
   }
 
   #defineRequests(): void {

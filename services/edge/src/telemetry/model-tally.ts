@@ -45,12 +45,21 @@ export class ModelTally {
       this.promptTokens += record.usage.promptTokens ?? 0;
       this.completionTokens += record.usage.completionTokens ?? 0;
     }
-    if (record.attempts > 1) this.retries += record.attempts - 1;
+    this.retries += record.retries;
     this.bytesIn += record.bytesIn;
     this.bytesOut += end.bytesOut;
-    if (record.cold && record.generation !== null) this.#countWait(record);
+    if (record.queueMs + record.placeMs > 0 && record.generation !== null) this.#countWait(record);
     if (record.code !== null) this.failures.set(record.code, (this.failures.get(record.code) ?? 0) + 1);
-    this.#countErrors(record);
+    this.addErrors(record);
+    if (record.brokenBy !== null) this.broken[record.brokenBy] += 1;
+  }
+
+  /** Counts what went wrong with the engine. */
+  addErrors({ unreached, fault, engineErrorFrame, engineStatus }: RequestRecord): void {
+    this.errors.unreached += unreached;
+    if (fault !== null) this.errors[fault] += 1;
+    if (engineErrorFrame) this.errors.error_frame += 1;
+    if (engineStatus >= 500) this.errors.status_5xx += 1;
   }
 
   #countEnd({ route, outcome }: RequestRecord, { status }: RequestEnd, path: number): void {
@@ -67,14 +76,6 @@ export class ModelTally {
     if (placeMs === 0 || generation === this.#lastColdGeneration) return;
     this.#lastColdGeneration = generation;
     this.coldStarts += 1;
-  }
-
-  #countErrors({ unreached, fault, engineErrorFrame, engineStatus, brokenBy }: RequestRecord): void {
-    this.errors.unreached += unreached;
-    if (fault !== null) this.errors[fault] += 1;
-    if (engineErrorFrame) this.errors.error_frame += 1;
-    if (engineStatus >= 500) this.errors.status_5xx += 1;
-    if (brokenBy !== null) this.broken[brokenBy] += 1;
   }
 }
 

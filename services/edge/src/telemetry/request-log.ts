@@ -1,5 +1,6 @@
 import { flatLogOf } from '@berth/telemetry';
 import type { FlatLog } from '@berth/telemetry';
+import { HTTP_ERRORS } from '../errors/error-table.ts';
 import type { EdgeLogger } from './edge-logger.ts';
 import type { RequestEnd } from './request-end.ts';
 import type { RequestRecord } from './request-record.ts';
@@ -21,7 +22,7 @@ export class RequestLog {
     const log = this.#log;
     const fields = this.#fields;
     const { outcome, usage, startedAtMs, engineFirstByteAtMs } = record;
-    const ours = outcome === 'broken' || (outcome === 'failed' && (end.status ?? 500) >= 500);
+    const ours = outcome === 'broken' || (outcome === 'failed' && statusOf(record.code) >= 500);
     if (!log.begin(ours ? 'warn' : 'info')) return;
     log.id(fields.requestId, record.requestId);
     log.text(fields.keyId, record.keyId);
@@ -53,6 +54,11 @@ export class RequestLog {
     log.text(fields.edgeReplicaId, this.#edgeReplicaId);
     log.end(ours ? 'request failed' : 'request served');
   }
+}
+
+/** What the client was told, also inside a stream whose status was 200 by then. */
+function statusOf(code: RequestRecord['code']): number {
+  return code === null || code === 'INTERNAL' ? 500 : HTTP_ERRORS[code].status;
 }
 
 function fieldsOf(log: FlatLog) {

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '@berth/core';
 import type { ExchangeOutcome } from '../proxy/engine-exchange.ts';
 import type { AnswerMeter } from './answer-meter.ts';
 import type { TokenUsage } from './usage-reader.ts';
@@ -24,7 +25,10 @@ export interface RequestRecord {
   keyId: string | null;
   model: string | null;
   stream: boolean;
+  /** Requests sent to engines. */
   attempts: number;
+  /** Those of them that were another try of the same. */
+  retries: number;
   /** Attempts that found no engine. */
   unreached: number;
   generation: string | null;
@@ -32,7 +36,7 @@ export interface RequestRecord {
   queueMs: number;
   placeMs: number;
   outcome: RequestOutcome;
-  code: string | null;
+  code: ErrorCode | 'INTERNAL' | null;
   /** How the last attempt went wrong that found an engine. */
   fault: 'refused' | 'silent' | 'broken' | null;
   brokenBy: BrokenCause | null;
@@ -56,6 +60,7 @@ export function requestRecord(begin: Pick<RequestRecord, 'requestId' | 'method' 
     model: null,
     stream: false,
     attempts: 0,
+    retries: 0,
     unreached: 0,
     generation: null,
     cold: false,
@@ -71,6 +76,19 @@ export function requestRecord(begin: Pick<RequestRecord, 'requestId' | 'method' 
     usage: null,
     bytesIn: 0,
   };
+}
+
+/** Forgets how attempts ended, once that is counted elsewhere. */
+export function forgetAttempts(record: RequestRecord): void {
+  Object.assign(record, {
+    unreached: 0,
+    fault: null,
+    brokenBy: null,
+    engineErrorFrame: false,
+    engineStatus: 0,
+    engineFirstByteAtMs: null,
+    usage: null,
+  } satisfies Partial<RequestRecord>);
 }
 
 /** Notes how an attempt ended. `endpointGone`: this edge had to destroy its connections to the endpoint. */
