@@ -54,8 +54,10 @@ export class EngineExchange implements AnswerReceiver {
   #timer: NodeJS.Timeout | null = null;
   /** The client is behind, and the engine held up for it. */
   #held = false;
-  /** When the client last held the exchange up: did not take the answer, or sent more of its body. By `performance.now()`. */
-  #clientsTurnAtMs = 0;
+  /** More of the body is to come from the client, whose own deadline runs meanwhile. */
+  #awaitsClient = false;
+  /** When either of them last changed, by `performance.now()`. */
+  #turnedAtMs = 0;
 
   constructor(request: ExchangeRequest, answer: ClientAnswer, relay: AnswerRelay) {
     this.#request = request;
@@ -136,32 +138,46 @@ export class EngineExchange implements AnswerReceiver {
 
   /** While the client is to send, the engine is not waited for. */
   async *#flow(body: RequestBody): AsyncGenerator<Buffer, void> {
-    if (!this.#begun) this.#stopClock();
+    this.#setAwaitsClient(true);
     for await (const piece of body.flow()) {
-      this.#clientsTurnAtMs = performance.now();
-      if (!this.#begun) this.#awaitHead();
+      this.#setAwaitsClient(false);
       yield piece;
-      if (!this.#begun) this.#stopClock();
+      this.#setAwaitsClient(true);
     }
-    if (!this.#begun) this.#awaitHead();
+    this.#setAwaitsClient(false);
+  }
+
+  #setAwaitsClient(awaits: boolean): void {
+    this.#awaitsClient = awaits;
+    this.#turnedAtMs = performance.now();
+    if (this.#begun) return;
+    if (awaits) this.#stopClock();
+    else this.#awaitHead();
   }
 
   #awaitHead(): void {
     const { headTimeoutMs } = this.#request;
     if (headTimeoutMs === null || this.#settle === null) return;
-    this.#timer = setTimeout(() => this.#abandon({ kind: 'silent', afterFirstByte: false }), headTimeoutMs);
+    this.#startClock(headTimeoutMs, () => this.#abandon({ kind: 'silent', afterFirstByte: false }));
   }
 
   /** One timer for the whole answer: it is only set anew when it fires too early. */
   #awaitMore(delayMs: number): void {
-    this.#timer = setTimeout(() => {
-      const leftMs = Math.max(this.#relay.lastDataAtMs, this.#clientsTurnAtMs) + this.#request.idleTimeoutMs - performance.now();
-      if (leftMs > 0) return this.#awaitMore(leftMs);
+    const { idleTimeoutMs } = this.#request;
+    this.#startClock(delayMs, () => {
+      const leftMs = Math.max(this.#relay.lastDataAtMs, this.#turnedAtMs) + idleTimeoutMs - performance.now();
+      if (leftMs > 0 || this.#awaitsClient) return this.#awaitMore(leftMs > 0 ? leftMs : idleTimeoutMs);
       if (!this.#held) return this.#abandon({ kind: 'silent', afterFirstByte: true });
       // Whoever takes nothing for so long has left without a word. Node tells only of a socket that has taken all it was given.
       this.#answer.breakOff();
       this.#clientLeft();
-    }, delayMs);
+    });
+  }
+
+  /** What has come by then is read first, however late that is: this process may have been busy for so long. */
+  #startClock(delayMs: number, ring: () => void): void {
+    const timer = setTimeout(() => setImmediate(() => this.#timer === timer && ring()), delayMs);
+    this.#timer = timer;
   }
 
   #stopClock(): void {
@@ -171,7 +187,7 @@ export class EngineExchange implements AnswerReceiver {
 
   #setHeld(held: boolean): void {
     this.#held = held;
-    this.#clientsTurnAtMs = performance.now();
+    this.#turnedAtMs = performance.now();
   }
 
   /** Settles and closes the upstream connection, so that the engine stops generating. */

@@ -51,7 +51,7 @@ test.each([
   ['another answer', { 'content-type': 'application/json' }],
 ])('a client that takes nothing of %s for streams.idleTimeout has left, and the engine is not blamed', async (_, headers) => {
   await using edge = await TestEdge.start({
-    yaml: 'host: { runtime: process }\nstreams: { idleTimeout: 200ms }\nmodels: { tiny: { source: org/tiny } }\n',
+    yaml: 'host: { runtime: process }\nstreams: { idleTimeout: 300ms }\nmodels: { tiny: { source: org/tiny } }\n',
   });
   const floods: Flood[] = [];
   await using engine = await FakeEngine.start((_request, response) => {
