@@ -15,6 +15,16 @@ export function findLeaks(folder: string): readonly Leak[] {
   return process.platform === 'linux' ? [...linuxProcesses(folder), ...mounts(folder)] : processesByPs(folder);
 }
 
+/** Ends a process at once; one that has ended meanwhile is as good. */
+export function endLeak({ pid }: Pick<Leak, 'pid'>): void {
+  if (pid === null) return;
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
 function linuxProcesses(folder: string): readonly Leak[] {
   return readdirSync('/proc').flatMap((name) => {
     const pid = Number(name);

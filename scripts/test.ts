@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installTestTools } from './install/test-tools.ts';
-import { findLeaks } from './leaks.ts';
+import { endLeak, findLeaks } from './leaks.ts';
 import { runToEnd } from './run-to-end.ts';
 import { countTests } from './vitest-counts.ts';
 import type { Counts } from './vitest-counts.ts';
@@ -62,7 +62,7 @@ function checkLeaks(): Counts {
   const leaks = findLeaks(folder);
   for (const leak of leaks) {
     say(`left behind by the tests: ${leak.what} ${leak.pid ?? ''} ${leak.text}`);
-    if (leak.pid !== null) process.kill(leak.pid, 'SIGKILL');
+    endLeak(leak);
   }
   return leaks.length === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 };
 }
