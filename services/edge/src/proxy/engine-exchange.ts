@@ -7,6 +7,8 @@ import { EndpointGone, UpstreamError } from '../upstream/upstream-error.ts';
 import type { AnswerRelay } from './answer-relay.ts';
 import { ClientLeft } from './client-answer.ts';
 import type { ClientAnswer } from './client-answer.ts';
+import { ExchangeClock } from './exchange-clock.ts';
+import type { ExchangeTimeouts, Late } from './exchange-clock.ts';
 import { isRedirect } from './headers.ts';
 import type { RequestBody } from './request-body.ts';
 
@@ -26,17 +28,13 @@ export type ExchangeOutcome =
   /** Nothing of an answer, or nothing more of it, for too long. */
   | { readonly kind: 'silent'; readonly afterFirstByte: boolean };
 
-export interface ExchangeRequest {
+export interface ExchangeRequest extends ExchangeTimeouts {
   readonly method: 'GET' | 'POST';
   /** Path and query. */
   readonly path: string;
   /** In lines, each with its end. */
   readonly headers: string;
   readonly body: RequestBody | null;
-  /** Longest time from the last of the request that the client sent to the head of the answer; `null`: no limit. */
-  readonly headTimeoutMs: number | null;
-  /** Longest time without more of the answer, only data counted in an event stream, and without the client taking any of it. */
-  readonly idleTimeoutMs: number;
 }
 
 /**
@@ -48,21 +46,16 @@ export class EngineExchange implements AnswerReceiver {
   readonly #request: ExchangeRequest;
   readonly #answer: ClientAnswer;
   readonly #relay: AnswerRelay;
+  readonly #clock: ExchangeClock;
   #connection: Connection | null = null;
   #settle: ((outcome: ExchangeOutcome) => void) | null = null;
   #begun = false;
-  #timer: NodeJS.Timeout | null = null;
-  /** The client is behind, and the engine held up for it. */
-  #held = false;
-  /** More of the body is to come from the client, whose own deadline runs meanwhile. */
-  #awaitsClient = false;
-  /** When either of them last changed, by `performance.now()`. */
-  #turnedAtMs = 0;
 
   constructor(request: ExchangeRequest, answer: ClientAnswer, relay: AnswerRelay) {
     this.#request = request;
     this.#answer = answer;
     this.#relay = relay;
+    this.#clock = new ExchangeClock(request, relay, this.#late);
   }
 
   run(pool: ConnectionPool, fresh: boolean): Promise<ExchangeOutcome> {
@@ -71,7 +64,7 @@ export class EngineExchange implements AnswerReceiver {
       if (this.#answer.hasLeft) return this.#finish({ kind: 'client-left' });
       this.#answer.watchLeaving(this.#clientLeft);
       const { method, path, headers, body } = this.#request;
-      this.#awaitHead();
+      this.#clock.start();
       this.#connection = pool.send({ method, path, headers, body: this.#upstreamBody(body) }, this, fresh);
       if (this.#connection === null) this.#finish({ kind: 'unreached', cause: new EndpointGone(), stale: false });
     });
@@ -88,11 +81,7 @@ export class EngineExchange implements AnswerReceiver {
     if (isRedirect(status)) return this.#abandon({ kind: 'refused', failure: redirected(status) });
     this.#begun = true;
     this.#relay.begin(head);
-    this.#stopClock();
-    // Most answers come whole in the same read, and need no clock.
-    queueMicrotask(() => {
-      if (this.#settle !== null) this.#awaitMore(this.#request.idleTimeoutMs);
-    });
+    this.#clock.headCame();
   }
 
   onPiece(piece: Buffer | null, last: boolean): void {
@@ -105,11 +94,11 @@ export class EngineExchange implements AnswerReceiver {
     const connection = this.#connection;
     if (piece === null || this.#relay.write(piece) || connection === null) return;
     connection.pause();
-    this.#setHeld(true);
+    this.#clock.awaitsReader = true;
     this.#answer.onceDrained(() => {
       // Once settled, the connection may serve another request.
       if (this.#settle === null) return;
-      this.#setHeld(false);
+      this.#clock.awaitsReader = false;
       connection.resume();
     });
   }
@@ -127,6 +116,13 @@ export class EngineExchange implements AnswerReceiver {
 
   readonly #clientLeft = (): void => this.#abandon({ kind: 'client-left' });
 
+  readonly #late = (late: Late): void => {
+    if (late === 'engine') return this.#abandon({ kind: 'silent', afterFirstByte: this.#begun });
+    // Whoever takes nothing for so long has left without a word. Node tells only of a socket that has taken all it was given.
+    this.#answer.breakOff();
+    this.#clientLeft();
+  };
+
   /** A whole body brings its own length; one that flows has the length that the client declared, or none. */
   #upstreamBody(body: RequestBody | null): UpstreamBody | null {
     if (body === null) return null;
@@ -138,56 +134,13 @@ export class EngineExchange implements AnswerReceiver {
 
   /** While the client is to send, the engine is not waited for. */
   async *#flow(body: RequestBody): AsyncGenerator<Buffer, void> {
-    this.#setAwaitsClient(true);
+    this.#clock.awaitsBody = true;
     for await (const piece of body.flow()) {
-      this.#setAwaitsClient(false);
+      this.#clock.awaitsBody = false;
       yield piece;
-      this.#setAwaitsClient(true);
+      this.#clock.awaitsBody = true;
     }
-    this.#setAwaitsClient(false);
-  }
-
-  #setAwaitsClient(awaits: boolean): void {
-    this.#awaitsClient = awaits;
-    this.#turnedAtMs = performance.now();
-    if (this.#begun) return;
-    if (awaits) this.#stopClock();
-    else this.#awaitHead();
-  }
-
-  #awaitHead(): void {
-    const { headTimeoutMs } = this.#request;
-    if (headTimeoutMs === null || this.#settle === null) return;
-    this.#startClock(headTimeoutMs, () => this.#abandon({ kind: 'silent', afterFirstByte: false }));
-  }
-
-  /** One timer for the whole answer: it is only set anew when it fires too early. */
-  #awaitMore(delayMs: number): void {
-    const { idleTimeoutMs } = this.#request;
-    this.#startClock(delayMs, () => {
-      const leftMs = Math.max(this.#relay.lastDataAtMs, this.#turnedAtMs) + idleTimeoutMs - performance.now();
-      if (leftMs > 0 || this.#awaitsClient) return this.#awaitMore(leftMs > 0 ? leftMs : idleTimeoutMs);
-      if (!this.#held) return this.#abandon({ kind: 'silent', afterFirstByte: true });
-      // Whoever takes nothing for so long has left without a word. Node tells only of a socket that has taken all it was given.
-      this.#answer.breakOff();
-      this.#clientLeft();
-    });
-  }
-
-  /** What has come by then is read first, however late that is: this process may have been busy for so long. */
-  #startClock(delayMs: number, ring: () => void): void {
-    const timer = setTimeout(() => setImmediate(() => this.#timer === timer && ring()), delayMs);
-    this.#timer = timer;
-  }
-
-  #stopClock(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-  }
-
-  #setHeld(held: boolean): void {
-    this.#held = held;
-    this.#turnedAtMs = performance.now();
+    this.#clock.awaitsBody = false;
   }
 
   /** Settles and closes the upstream connection, so that the engine stops generating. */
@@ -199,7 +152,7 @@ export class EngineExchange implements AnswerReceiver {
   #finish(outcome: ExchangeOutcome): void {
     const settle = this.#settle;
     this.#settle = null;
-    this.#stopClock();
+    this.#clock.stop();
     this.#answer.watchLeaving(null);
     settle?.(outcome);
   }
