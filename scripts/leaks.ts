@@ -15,9 +15,12 @@ export function findLeaks(folder: string): readonly Leak[] {
   return process.platform === 'linux' ? [...linuxProcesses(folder), ...mounts(folder)] : processesByPs(folder);
 }
 
-/** Ends a process at once; one that has ended meanwhile is as good. */
-export function endLeak({ pid }: Pick<Leak, 'pid'>): void {
-  if (pid === null) return;
+/** Ends a process at once; one that has ended meanwhile is as good. Takes a mount away, as soon as nobody uses it. */
+export function endLeak({ pid, text }: Leak): void {
+  if (pid === null) {
+    spawnSync('umount', ['--lazy', text]);
+    return;
+  }
   try {
     process.kill(pid, 'SIGKILL');
   } catch (error) {

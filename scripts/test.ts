@@ -39,7 +39,8 @@ for (const [name, command] of Object.entries(checks)) {
 }
 if (only === null || only === 'unit' || only === 'integration') results.push({ name: 'vitest', counts: await runVitest() });
 if (results.some(({ name }) => name === 'vitest')) results.push({ name: 'nothing is left behind', counts: checkLeaks() });
-rmSync(folder, { recursive: true, force: true });
+// What was ended by force is gone a moment later.
+rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 finish();
 
 async function runCheck(name: string, [program, ...args]: readonly string[]): Promise<Counts> {
