@@ -3,6 +3,7 @@
 //   npm test                            everything
 //   npm test -- --only unit             one of: format, lint, types, unit, integration
 //   npm test -- services/berth -t Redis anything else goes to vitest
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -38,6 +39,7 @@ for (const [name, command] of Object.entries(checks)) {
   if (only === null ? rest.length === 0 : only === name) results.push({ name, counts: await runCheck(name, command) });
 }
 if (only === null || only === 'unit' || only === 'integration') results.push({ name: 'vitest', counts: await runVitest() });
+if (stop.signal.aborted) stopDockerEngine();
 if (results.some(({ name }) => name === 'vitest')) results.push({ name: 'nothing is left behind', counts: checkLeaks() });
 // What was ended by force is gone a moment later.
 rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
@@ -56,6 +58,16 @@ async function runVitest(): Promise<Counts> {
   const args = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...project, ...reporters, ...rest];
   const { exitCode } = await run(process.execPath, args, vitestTimeoutMs);
   return countTests(readOrNull(report), exitCode);
+}
+
+/** Vitest stops it at the end of a run; one that is interrupted has no such end. */
+function stopDockerEngine(): void {
+  const script = join(root, 'test/support/stop-abandoned-docker-engine.ts');
+  spawnSync(process.execPath, [script], {
+    env: { ...process.env, TMPDIR: folder },
+    stdio: ['ignore', 'inherit', 'inherit'],
+    timeout: 60_000,
+  });
 }
 
 /** What the tests left running is reported and then ended, so that the machine is as it was. */

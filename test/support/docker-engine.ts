@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -46,6 +46,17 @@ export async function stopUnusedDockerEngine(runPid: number): Promise<void> {
   await using lock = await takeLock();
   if (!lock.isUser(runPid)) return;
   lock.forgetUser(runPid);
+  await stopUnused(lock);
+}
+
+/** Stops the engine after a run that was cut short, whose containers and bridges would stand in the way of the next. */
+export async function stopAbandonedDockerEngine(): Promise<void> {
+  if (!existsSync(join(directory, 'engine'))) return;
+  await using lock = await takeLock();
+  await stopUnused(lock);
+}
+
+async function stopUnused(lock: Lock): Promise<void> {
   if (lock.hasUsers()) return;
   const engine = await startDockerEngine({
     directory: join(directory, 'engine'),

@@ -1,0 +1,4 @@
+import { stopAbandonedDockerEngine } from './docker-engine.ts';
+
+// The engine is found by TMPDIR.
+await stopAbandonedDockerEngine();
