@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { chunkFrame, FakeEngine } from './testing/fake-engine.ts';
 import { statusOf, valuesOf } from './testing/http-message.ts';
 import { RawSocket } from './testing/raw-socket.ts';
-import { TestEdge } from './testing/test-edge.ts';
+import { TEST_CATALOG, TestEdge } from './testing/test-edge.ts';
 import { waitUntil } from './testing/wait-until.ts';
 
 test('a stream in flight is finished while the edge stops, and new connections are refused', async () => {
@@ -97,6 +97,18 @@ test('what is still in flight after the grace is cut, at the engine too, and who
   await lost;
   await engine.seen[0]?.aborted;
   await waitUntil('forgotten', () => edge.host.waiters === 0 && edge.host.inFlight() === 0);
+});
+
+test('who is told to come back because the edge stops hears how long it waited, not how long it might have', async () => {
+  await using edge = await TestEdge.start({ yaml: TEST_CATALOG.replace('wait: 2s', 'wait: 270s') });
+  edge.host.leader = null;
+  const waiting = edge.post('/v1/chat/completions', { model: 'tiny' });
+  await waitUntil('waiting', () => edge.host.waiters === 1);
+  const closing = edge.close(500);
+  const told = await (await waiting).text();
+  expect(told).toContain('could not be placed within');
+  expect(told).not.toContain('270');
+  await closing;
 });
 
 test('several requests on one connection are answered in turn', async () => {

@@ -195,6 +195,8 @@ describe('a key without the right to place', () => {
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(39);
       expect(errorEnvelopeSchema.parse(await answer.json()).error.code).toBe('model_loading');
       expect([edge.host.joinedWith, edge.host.placed, edge.host.wishes]).toEqual([[], [], [wish]]);
+      await waitUntil('the line to be written', () => edge.lines.length > 0);
+      expect(edge.lines[0]?.fields).toMatchObject({ cold: true, code: 'MODEL_LOADING' });
     },
   );
 });

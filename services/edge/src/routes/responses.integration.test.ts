@@ -13,6 +13,7 @@ const unknownHere: EngineHandler = (_, response) =>
     .end('{"error":{"message":"Response with id \'resp_1\' not found.","type":"invalid_request_error","param":"response_id","code":404}}');
 const knows: EngineHandler = (_, response) =>
   response.writeHead(200, { 'content-type': 'application/json', 'x-engine': 'yes' }).end(JSON.stringify(STORED));
+const rejects: EngineHandler = (_, response) => response.writeHead(400, { 'content-type': 'application/json' }).end('{}');
 const redirects: EngineHandler = (_, response) => response.writeHead(307, { location: 'http://10.0.0.7:8000/' }).end();
 
 /** An edge with two models that are ready; `plain` was used last. */
@@ -119,6 +120,12 @@ describe('a stored response', () => {
     expect((await client.responses.cancel('resp_1')).id).toBe('resp_1');
     host.tiny.handler = unknownHere;
     await expect(client.responses.retrieve('resp_2')).rejects.toBeInstanceOf(NotFoundError);
+  });
+
+  test('whose id an engine refuses is asked of all of them again: it may be another that knows it', async () => {
+    await using host = await twoModels({ tiny: rejects, plain: unknownHere });
+    for (let poll = 0; poll < 2; poll += 1) expect((await host.get()).status).toBe(400);
+    expect([host.plain.seen.length, host.tiny.seen.length]).toEqual([2, 2]);
   });
 
   test('is told of a redirect that its engine answers with as that', async () => {
